@@ -1,0 +1,31 @@
+"""YAML to a typed, frozen config."""
+
+from medclassify.config.schema import (
+    AuditConfig,
+    CalibrationConfig,
+    Config,
+    DataConfig,
+    ExplainConfig,
+    FractionsConfig,
+    HumanStatements,
+    ModelConfig,
+    OptimizerConfig,
+    PhantomConfig,
+    ReviewConfig,
+    TrainerConfig,
+)
+
+__all__ = [
+    "AuditConfig",
+    "CalibrationConfig",
+    "Config",
+    "DataConfig",
+    "ExplainConfig",
+    "FractionsConfig",
+    "HumanStatements",
+    "ModelConfig",
+    "OptimizerConfig",
+    "PhantomConfig",
+    "ReviewConfig",
+    "TrainerConfig",
+]

@@ -1,0 +1,274 @@
+"""The shape of a config file. Field docs are the help that ``medclassify fit --help`` prints.
+
+Every dataclass is frozen: a run's config is decided once, written to the run directory, and never changed after.
+"""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class PhantomConfig:
+    """The demonstration dataset, rendered when no data is named (``data.source: phantom``).
+
+    Args:
+        patients: How many synthetic patients to render (1 to 4 radiographs each).
+        seed: The seed of the rendering.
+        faults: Planted faults, for testing an audit: ``fainter_in_f`` (a finding is fainter in women), ``label_noise_site_b``,
+            ``site_marker`` (a lead marker gives a finding away), ``patient_in_two_splits``.
+    """
+
+    patients: int = 600
+    seed: int = 0
+    faults: tuple[Literal["fainter_in_f", "label_noise_site_b", "site_marker", "patient_in_two_splits"], ...] = ()
+
+
+@dataclass(frozen=True)
+class FractionsConfig:
+    """Shares of patients in each split; they must add up to 1.
+
+    Args:
+        train: Learn weights.
+        tune: Choose the epoch.
+        calibrate: Fit calibrators and operating points.
+        test: Read once, at the end.
+    """
+
+    train: float = 0.6
+    tune: float = 0.1
+    calibrate: float = 0.1
+    test: float = 0.2
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """What to learn from.
+
+    Args:
+        source: A folder of images, one file, a manifest (.parquet or .csv), or ``phantom`` for the synthetic demonstration data.
+        labels: The label table; not needed with a manifest or the phantom.
+        format: The label table's layout; ``auto`` recognises it by its columns and prints what it found.
+        findings: The findings to learn, in order; all that the labels hold when left out.
+        task: ``multilabel`` (each finding yes or no) or ``multiclass`` (exactly one finding a sample).
+        attributes: Attributes by which results are reported; each must be a manifest column.
+        split: ``auto`` uses the labels' own split (a ``split`` column or published lists) and else draws one;
+            ``random`` always draws one.
+        fractions: Shares of a drawn split; with published lists only train, tune and calibrate are drawn, in proportion.
+        exclude_patients: Patients who withdrew consent, by the id in the labels or headers, or by its hash.
+        allow_leakage: The reason to go on although patients or images cross splits; it is printed in every report.
+        window: How a radiograph's values become grey: ``voi`` (the file's own window, percentiles where it has none),
+            ``percentile`` (0.5th to 99.5th always) or ``full`` (the whole stored range).
+        image_size: Side of the square network input in pixels; the weights' own size when left out.
+        batch_size: Images a step.
+        num_workers: Loader processes; 0 reads the memory-mapped store directly, which is faster at ordinary sizes.
+        licence: The licence of the data, carried into provenance and report.
+        consent: The consent or ethics statement, carried likewise.
+        phantom: The demonstration data's own settings.
+    """
+
+    source: str = "phantom"
+    labels: str | None = None
+    format: Literal["auto", "generic", "nih"] = "auto"
+    findings: tuple[str, ...] | None = None
+    task: Literal["multilabel", "multiclass"] = "multilabel"
+    attributes: tuple[str, ...] = ("sex", "age_band", "view", "site")
+    split: Literal["auto", "random"] = "auto"
+    fractions: FractionsConfig = field(default_factory=FractionsConfig)
+    exclude_patients: tuple[str, ...] = ()
+    allow_leakage: str | None = None
+    window: Literal["voi", "percentile", "full"] = "voi"
+    image_size: int | None = None
+    batch_size: int = 32
+    num_workers: int = 0
+    licence: str = ""
+    consent: str = ""
+    phantom: PhantomConfig = field(default_factory=PhantomConfig)
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """The network.
+
+    Args:
+        backbone: A timm EfficientNet name (``efficientnet_b0`` … ``b7``, ``tf_efficientnetv2_b0`` … ``xl``).
+        scale: Instead of a name: the compound coefficient 0–7 of EfficientNet (Tan & Le 2019), or with a V2 backbone named
+            ``tf_efficientnetv2_b*`` that family's 0–3.
+        weights: ``imagenet`` (downloaded once and cached), ``none`` (random), or a .safetensors/.pth file.
+        allow_random_weights: Go on with random weights, loudly, where ImageNet weights cannot be had (demonstration only).
+        drop_rate: Dropout before the head; the backbone's own when left out.
+        drop_path_rate: Stochastic depth (Huang 2016) in the backbone.
+    """
+
+    backbone: str = "tf_efficientnetv2_b0"
+    scale: int | None = None
+    weights: str = "imagenet"
+    allow_random_weights: bool = False
+    drop_rate: float | None = None
+    drop_path_rate: float = 0.1
+
+
+@dataclass(frozen=True)
+class TrainerConfig:
+    """Passed to Lightning's Trainer under the same names.
+
+    Args:
+        max_epochs: Upper limit of epochs, head warm-up included.
+        accelerator: ``auto`` takes a GPU where there is one.
+        devices: How many devices, or ``auto``.
+        num_nodes: How many machines.
+        strategy: Lightning strategy, e.g. ``ddp``.
+        precision: ``auto`` is bf16-mixed on a GPU that has it and 32-true elsewhere.
+        accumulate_grad_batches: Batches a weight update.
+        gradient_clip_val: Largest gradient norm; none when 0.
+        deterministic: Bit-equal repeats at some cost in speed.
+        max_time: Stop training after this long, ``DD:HH:MM:SS``.
+        log_every_n_steps: How often training loss is logged.
+        enable_progress_bar: Show progress; plain lines where the output is not a terminal.
+    """
+
+    max_epochs: int = 20
+    accelerator: str = "auto"
+    devices: int | str = "auto"
+    num_nodes: int = 1
+    strategy: str = "auto"
+    precision: str = "auto"
+    accumulate_grad_batches: int = 1
+    gradient_clip_val: float = 1.0
+    deterministic: bool = False
+    max_time: str | None = None
+    log_every_n_steps: int = 10
+    enable_progress_bar: bool = True
+
+
+@dataclass(frozen=True)
+class OptimizerConfig:
+    """How weights are learnt (AdamW, one-cycle cosine).
+
+    Args:
+        lr: Peak learning rate of the backbone.
+        head_lr: Peak learning rate of the head.
+        weight_decay: AdamW weight decay; not applied to biases and normalisation.
+        head_epochs: Epochs in which the head alone learns, before the whole network does.
+        warmup_share: Share of steps in which the learning rate rises.
+        label_smoothing: Targets are moved this far towards one half.
+        class_weighting: ``none``, or ``balanced`` (positives weigh as much as negatives, at most 10 times).
+        ema_decay: Decay of an exponential moving average of the weights, which is then the model; off when 0.
+        patience: Epochs without a better tune AUROC before training stops.
+        augment: Strength of random augmentation, 0 (none) to 1.
+    """
+
+    lr: float = 4e-4
+    head_lr: float = 2e-3
+    weight_decay: float = 0.02
+    head_epochs: int = 1
+    warmup_share: float = 0.1
+    label_smoothing: float = 0.0
+    class_weighting: Literal["none", "balanced"] = "none"
+    ema_decay: float = 0.0
+    patience: int = 8
+    augment: float = 0.5
+
+
+@dataclass(frozen=True)
+class CalibrationConfig:
+    """How logits become probabilities and decisions, on the calibrate split.
+
+    Args:
+        method: ``auto`` (multi-label: Platt per finding, temperature below 50 positives; multi-class: temperature),
+            ``temperature``, ``platt`` or ``none``.
+        criterion: The rule of the operating point.
+        target: The sensitivity or specificity to hold; not used by ``youden``.
+    """
+
+    method: Literal["auto", "temperature", "platt", "none"] = "auto"
+    criterion: Literal["sensitivity", "specificity", "youden"] = "sensitivity"
+    target: float = 0.90
+
+
+@dataclass(frozen=True)
+class ExplainConfig:
+    """Which cases are explained after a fit.
+
+    Args:
+        samples: How many test samples get a Grad-CAM overlay: the most confident right and wrong calls of each finding.
+    """
+
+    samples: int = 12
+
+
+@dataclass(frozen=True)
+class HumanStatements:
+    """What only a person can say. Left blank, the report prints NOT PROVIDED.
+
+    Args:
+        intended_use: What the model is for.
+        population: Whom it may be used on.
+        contraindications: Where it must not be used.
+        reference_standard: How the labels were made.
+        ethics: Ethics approval.
+        limits: Known limits.
+        owner: Who answers for it, with a contact.
+    """
+
+    intended_use: str = ""
+    population: str = ""
+    contraindications: str = ""
+    reference_standard: str = ""
+    ethics: str = ""
+    limits: str = ""
+    owner: str = ""
+
+
+@dataclass(frozen=True)
+class AuditConfig:
+    """The audit report.
+
+    Args:
+        margin: Equivalence margin of a gap between subgroups: a gap whose interval lies inside ±margin passes.
+        bootstrap: Patient resamples of interval estimates that have no closed form.
+        statements: What only a person can say.
+    """
+
+    margin: float = 0.05
+    bootstrap: int = 2000
+    statements: HumanStatements = field(default_factory=HumanStatements)
+
+
+@dataclass(frozen=True)
+class ReviewConfig:
+    """The review dashboard.
+
+    Args:
+        port: Port on the loopback address.
+    """
+
+    port: int = 8501
+
+
+@dataclass(frozen=True)
+class Config:
+    """One experiment.
+
+    Args:
+        seed_everything: Seed of split, initial weights, order and augmentation.
+        run_dir: The run directory; ``runs/<config name>-<UTC time>`` when left out.
+        data: What to learn from.
+        model: The network.
+        trainer: Lightning's Trainer.
+        optimizer: How weights are learnt.
+        calibration: How logits become probabilities and decisions.
+        explain: Which cases are explained.
+        audit: The audit report.
+        review: The review dashboard.
+    """
+
+    seed_everything: int = 0
+    run_dir: str | None = None
+    data: DataConfig = field(default_factory=DataConfig)
+    model: ModelConfig = field(default_factory=ModelConfig)
+    trainer: TrainerConfig = field(default_factory=TrainerConfig)
+    optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
+    calibration: CalibrationConfig = field(default_factory=CalibrationConfig)
+    explain: ExplainConfig = field(default_factory=ExplainConfig)
+    audit: AuditConfig = field(default_factory=AuditConfig)
+    review: ReviewConfig = field(default_factory=ReviewConfig)

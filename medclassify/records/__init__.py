@@ -1,0 +1,28 @@
+"""The frozen records that travel between packages. They depend on numpy alone."""
+
+from medclassify.records.estimate import Estimate, EstimateRow, Status
+from medclassify.records.image import DicomImage, InstanceHeader, PreparedGeometry, Units
+from medclassify.records.operating_point import OperatingPoint
+from medclassify.records.review import ReviewDecision, ReviewItem, Verdict
+from medclassify.records.saliency import Saliency
+from medclassify.records.sample import Exclusion, Split
+from medclassify.records.tables import LogitTable, ProbabilityTable
+
+__all__ = [
+    "DicomImage",
+    "Estimate",
+    "EstimateRow",
+    "Exclusion",
+    "InstanceHeader",
+    "LogitTable",
+    "OperatingPoint",
+    "PreparedGeometry",
+    "ProbabilityTable",
+    "ReviewDecision",
+    "ReviewItem",
+    "Saliency",
+    "Split",
+    "Status",
+    "Units",
+    "Verdict",
+]
