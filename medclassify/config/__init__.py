@@ -1,5 +1,6 @@
 """YAML to a typed, frozen config."""
 
+from medclassify.config.load import config_parser, config_to_yaml, load_config
 from medclassify.config.schema import (
     AuditConfig,
     CalibrationConfig,
@@ -28,4 +29,7 @@ __all__ = [
     "PhantomConfig",
     "ReviewConfig",
     "TrainerConfig",
+    "config_parser",
+    "config_to_yaml",
+    "load_config",
 ]

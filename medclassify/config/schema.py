@@ -46,7 +46,7 @@ class DataConfig:
 
     Args:
         source: A folder of images, one file, a manifest (.parquet or .csv), or ``phantom`` for the synthetic demonstration data.
-        labels: The label table; not needed with a manifest or the phantom.
+        labels: The label table, looked for here and then inside ``source``; not needed with a manifest or the phantom.
         format: The label table's layout; ``auto`` recognises it by its columns and prints what it found.
         findings: The findings to learn, in order; all that the labels hold when left out.
         task: ``multilabel`` (each finding yes or no) or ``multiclass`` (exactly one finding a sample).
@@ -148,7 +148,7 @@ class OptimizerConfig:
         lr: Peak learning rate of the backbone.
         head_lr: Peak learning rate of the head.
         weight_decay: AdamW weight decay; not applied to biases and normalisation.
-        head_epochs: Epochs in which the head alone learns, before the whole network does.
+        head_warmup: ``probe`` fits the new head alone first, on the frozen backbone's embeddings (Kumar 2022); ``none`` does not.
         warmup_share: Share of steps in which the learning rate rises.
         label_smoothing: Targets are moved this far towards one half.
         class_weighting: ``none``, or ``balanced`` (positives weigh as much as negatives, at most 10 times).
@@ -160,7 +160,7 @@ class OptimizerConfig:
     lr: float = 4e-4
     head_lr: float = 2e-3
     weight_decay: float = 0.02
-    head_epochs: int = 1
+    head_warmup: Literal["probe", "none"] = "probe"
     warmup_share: float = 0.1
     label_smoothing: float = 0.0
     class_weighting: Literal["none", "balanced"] = "none"

@@ -1,0 +1,121 @@
+"""Reads a config file and the command line's ``--dotted.key value`` over it."""
+
+import dataclasses
+import difflib
+import types
+import typing
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jsonargparse import ArgumentParser
+
+from medclassify.config.schema import Config
+from medclassify.config.validate import validate
+from medclassify.errors import ConfigError
+
+
+def config_parser() -> ArgumentParser:
+    """The parser made from the config dataclasses; its help is their field docs."""
+    parser = ArgumentParser(prog="medclassify fit CONFIG", usage="%(prog)s [--dotted.key value ...]", exit_on_error=False)
+    parser.add_class_arguments(Config, None)
+    return parser
+
+
+def load_config(path: Path | str, overrides: Sequence[str] = ()) -> Config:
+    """Reads, types and validates a config.
+
+    Args:
+        path: A YAML file; keys left out take their defaults.
+        overrides: ``["--trainer.max_epochs", "3", "--data.source=folder"]``, over the file.
+
+    Returns:
+        The frozen config.
+
+    Raises:
+        ConfigError: No such file, not YAML, an unknown key (with the nearest known one), a wrong type, a contradiction.
+    """
+    values = _read_yaml(Path(path))
+    _refuse_unknown(values, str(path), prefix="")
+    for key in _override_keys(overrides):
+        _refuse_unknown(_nested(key), "command line", prefix="--")
+    parser = config_parser()
+    try:
+        namespace = parser.parse_args(list(overrides), parser.parse_object(values))
+        config = Config(**vars(parser.instantiate(namespace)))
+    except Exception as error:  # jsonargparse raises several types; all of them speak of the user's values
+        raise ConfigError(f"{path}: {_one_line(error)}") from error
+    validate(config, str(path))
+    return config
+
+
+def config_to_yaml(config: Config) -> str:
+    """The config as YAML that ``load_config`` reads back to an equal config."""
+    return yaml.safe_dump(_plain(dataclasses.asdict(config)), sort_keys=False, allow_unicode=True, width=120)
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise ConfigError(f"{path}: no such config. The shipped ones are in configs/, e.g. configs/chest_xray.yaml.") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: cannot be read ({error}). Give a YAML text file.") from error
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path}: not valid YAML ({_one_line(error)}). Mend that line.") from error
+    if values is None:
+        return {}
+    if not isinstance(values, dict):
+        raise ConfigError(f"{path}: a config is a mapping of keys to values, received a {type(values).__name__}.")
+    return values
+
+
+def _override_keys(overrides: Sequence[str]) -> Iterator[str]:
+    return (token[2:].split("=", 1)[0] for token in overrides if token.startswith("--"))
+
+
+def _nested(dotted: str) -> dict[str, Any]:
+    *outer, last = dotted.split(".")
+    nested: dict[str, Any] = {last: None}
+    for key in reversed(outer):
+        nested = {key: nested}
+    return nested
+
+
+def _refuse_unknown(values: Mapping[str, Any], where: str, prefix: str) -> None:
+    known = dict(_keys(Config))
+    for dotted in _dotted(values, known):
+        if dotted not in known:
+            nearest = difflib.get_close_matches(dotted, known, n=1, cutoff=0.5)
+            hint = f"; did you mean {prefix}{nearest[0]}?" if nearest else f". Known are: {', '.join(k for k in known if '.' not in k)}."
+            raise ConfigError(f"{where}: {prefix}{dotted} is not known{hint}")
+
+
+def _keys(schema: type, prefix: str = "") -> Iterator[tuple[str, type | None]]:
+    """Every dotted key, with the dataclass it opens or None for a value."""
+    hints = typing.get_type_hints(schema)
+    for field in dataclasses.fields(schema):
+        hint = hints[field.name]
+        inner = hint if isinstance(hint, type) and not isinstance(hint, types.GenericAlias) and dataclasses.is_dataclass(hint) else None
+        yield prefix + field.name, inner
+        if inner:
+            yield from _keys(inner, f"{prefix}{field.name}.")
+
+
+def _dotted(values: Mapping[Any, Any], known: Mapping[str, type | None], prefix: str = "") -> Iterator[str]:
+    for key, value in values.items():
+        dotted = f"{prefix}{key}"
+        yield dotted
+        if isinstance(value, Mapping) and known.get(dotted):
+            yield from _dotted(value, known, f"{dotted}.")
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(inner) for key, inner in value.items()}
+    return [_plain(inner) for inner in value] if isinstance(value, tuple | list) else value
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())

@@ -1,0 +1,42 @@
+"""Values that are of the right type and still cannot be meant."""
+
+from medclassify.config.schema import Config
+from medclassify.errors import ConfigError
+
+
+def validate(config: Config, where: str) -> None:
+    """Refuses contradictions and impossible numbers, naming the key.
+
+    Raises:
+        ConfigError: The first one found.
+    """
+    data, fractions, optimizer = config.data, config.data.fractions, config.optimizer
+    shares = (fractions.train, fractions.tune, fractions.calibrate, fractions.test)
+    checks = [
+        (all(share > 0 for share in shares), f"data.fractions must all be above 0, received {shares}"),
+        (abs(sum(shares) - 1) < 1e-6, f"data.fractions must add up to 1, received {sum(shares):.4g}"),
+        (data.batch_size >= 2, f"data.batch_size must be at least 2 (BatchNorm needs it), received {data.batch_size}"),
+        (data.num_workers >= 0, f"data.num_workers must be 0 or more, received {data.num_workers}"),
+        (data.image_size is None or 32 <= data.image_size <= 2048, f"data.image_size must be 32–2048 pixels, received {data.image_size}"),
+        (data.phantom.patients >= 20, f"data.phantom.patients must be at least 20, received {data.phantom.patients}"),
+        (len(set(data.findings or ())) == len(data.findings or ()), f"data.findings holds a name twice: {data.findings}"),
+        (data.task == "multilabel" or len(data.findings or (1, 2)) >= 2, "data.task multiclass needs two findings or more"),
+        (config.model.scale is None or 0 <= config.model.scale <= 7, f"model.scale must be 0–7, received {config.model.scale}"),
+        (config.model.drop_path_rate >= 0, f"model.drop_path_rate must be 0 or more, received {config.model.drop_path_rate}"),
+        (config.trainer.max_epochs >= 1, f"trainer.max_epochs must be at least 1, received {config.trainer.max_epochs}"),
+        (optimizer.lr > 0 and optimizer.head_lr > 0, "optimizer.lr and optimizer.head_lr must be above 0"),
+        (0 <= optimizer.ema_decay < 1, f"optimizer.ema_decay must be in [0, 1), received {optimizer.ema_decay}"),
+        (0 <= optimizer.augment <= 1, f"optimizer.augment must be in [0, 1], received {optimizer.augment}"),
+        (0 <= optimizer.label_smoothing < 0.5, f"optimizer.label_smoothing must be in [0, 0.5), received {optimizer.label_smoothing}"),
+        (0 < config.calibration.target < 1, f"calibration.target must be in (0, 1), received {config.calibration.target}"),
+        (
+            not (data.task == "multiclass" and config.calibration.method == "platt"),
+            "calibration.method platt is per finding and contradicts data.task multiclass; use temperature",
+        ),
+        (config.audit.margin > 0, f"audit.margin must be above 0, received {config.audit.margin}"),
+        (config.audit.bootstrap >= 100, f"audit.bootstrap must be at least 100, received {config.audit.bootstrap}"),
+        (1024 <= config.review.port <= 65535, f"review.port must be 1024–65535, received {config.review.port}"),
+    ]
+    for holds, message in checks:
+        if not holds:
+            raise ConfigError(f"{where}: {message}.")
