@@ -3,6 +3,7 @@
 from medclassify.records.estimate import Estimate, EstimateRow, Status
 from medclassify.records.image import DicomImage, InstanceHeader, PreparedGeometry, Units
 from medclassify.records.operating_point import OperatingPoint
+from medclassify.records.preprocessing import Preprocessing
 from medclassify.records.review import ReviewDecision, ReviewItem, Verdict
 from medclassify.records.saliency import Saliency
 from medclassify.records.sample import Exclusion, Split
@@ -17,6 +18,7 @@ __all__ = [
     "LogitTable",
     "OperatingPoint",
     "PreparedGeometry",
+    "Preprocessing",
     "ProbabilityTable",
     "ReviewDecision",
     "ReviewItem",

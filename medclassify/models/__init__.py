@@ -1,0 +1,17 @@
+"""EfficientNets by name or coefficient, their weights, and the pickle-free bundle."""
+
+from medclassify.models.bundle import ModelBundle, load_bundle, save_bundle
+from medclassify.models.factory import backbone_name, create_network, preprocessing_of
+from medclassify.models.weights import WeightsReport, load_weights, state_fingerprint
+
+__all__ = [
+    "ModelBundle",
+    "WeightsReport",
+    "backbone_name",
+    "create_network",
+    "load_bundle",
+    "load_weights",
+    "preprocessing_of",
+    "save_bundle",
+    "state_fingerprint",
+]

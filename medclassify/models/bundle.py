@@ -1,0 +1,99 @@
+"""A finished model as two files: ``model.safetensors`` and ``model.json``. No pickle."""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from safetensors.torch import load_file, save_file
+from timm.models.efficientnet import EfficientNet
+
+from medclassify.errors import RunError
+from medclassify.models.factory import create_network
+from medclassify.models.weights import state_fingerprint
+from medclassify.records import Preprocessing
+from medclassify.runs import atomic_path, write_json
+
+_SCHEMA = 1
+
+
+@dataclass(frozen=True, slots=True)
+class ModelBundle:
+    """Everything a prediction needs.
+
+    Attributes:
+        network: In evaluation mode.
+        backbone: timm name.
+        findings: K names, in the order of the logits.
+        task: ``multilabel`` or ``multiclass``.
+        preprocessing: What the network expects of its input.
+        calibrator: The calibrator's JSON.
+        operating_points: The operating points' JSON.
+        synthetic: Learnt from synthetic images.
+        fingerprint: SHA-256 of the weights.
+    """
+
+    network: EfficientNet
+    backbone: str
+    findings: tuple[str, ...]
+    task: str
+    preprocessing: Preprocessing
+    calibrator: Any
+    operating_points: Any
+    synthetic: bool
+    fingerprint: str
+
+
+def save_bundle(folder: Path, bundle: ModelBundle) -> None:
+    """Writes both files; ``model.json`` last, so that its presence means both are whole."""
+    folder.mkdir(parents=True, exist_ok=True)
+    state = {name: tensor.detach().cpu().contiguous() for name, tensor in bundle.network.state_dict().items()}
+    with atomic_path(folder / "model.safetensors") as temporary:
+        save_file(state, temporary)
+    write_json(
+        folder / "model.json",
+        {
+            "schema": _SCHEMA,
+            "backbone": bundle.backbone,
+            "findings": list(bundle.findings),
+            "task": bundle.task,
+            "preprocessing": asdict(bundle.preprocessing),
+            "calibrator": bundle.calibrator,
+            "operating_points": bundle.operating_points,
+            "synthetic": bundle.synthetic,
+            "fingerprint": bundle.fingerprint,
+        },
+    )
+
+
+def load_bundle(folder: Path) -> ModelBundle:
+    """Reads a model back.
+
+    Raises:
+        RunError: A file is missing or not what its name says, or the weights are not those the JSON was written for.
+    """
+    try:
+        facts = json.loads((folder / "model.json").read_text(encoding="utf-8"))
+        state = load_file(folder / "model.safetensors")
+        if facts["schema"] != _SCHEMA:
+            raise RunError(f"{folder}: model schema {facts['schema']} is not known to this version, which reads {_SCHEMA}.")
+        network = create_network(facts["backbone"], len(facts["findings"]))
+        network.load_state_dict(state)
+    except RunError:
+        raise
+    except Exception as error:
+        raise RunError(f"{folder}: the model cannot be read ({' '.join(str(error).split())[:160]}). Check it with: medclassify verify RUN") from error
+    if state_fingerprint(state) != facts["fingerprint"]:
+        raise RunError(f"{folder}: the weights are not those that model.json describes. Check it with: medclassify verify RUN")
+    facts["preprocessing"].update(mean=tuple(facts["preprocessing"]["mean"]), std=tuple(facts["preprocessing"]["std"]))
+    return ModelBundle(
+        network=network.eval(),
+        backbone=facts["backbone"],
+        findings=tuple(facts["findings"]),
+        task=facts["task"],
+        preprocessing=Preprocessing(**facts["preprocessing"]),
+        calibrator=facts["calibrator"],
+        operating_points=facts["operating_points"],
+        synthetic=facts["synthetic"],
+        fingerprint=facts["fingerprint"],
+    )
