@@ -7,8 +7,8 @@ from medclassify.display.grey import checked_grey
 from medclassify.errors import UnsupportedImageError
 
 # Okabe & Ito (2008): these stay apart for every common colour vision deficiency, and on grey.
-_WEAK_FOR = np.array([213, 94, 0], dtype=np.float32)
-_STRONG_FOR = np.array([240, 228, 66], dtype=np.float32)
+_WEAK_FOR = np.array([240, 228, 66], dtype=np.float32)
+_STRONG_FOR = np.array([213, 94, 0], dtype=np.float32)
 _AGAINST = np.array([0, 114, 178], dtype=np.float32)
 
 
@@ -33,7 +33,7 @@ def overlay(
         show_against: Also colour (blue) what speaks against the finding.
 
     Returns:
-        uint8 (H, W, 3), RGB: orange to yellow for the finding; grey is untouched where the map is 0.
+        uint8 (H, W, 3), RGB: yellow to vermillion for the finding; grey is untouched where the map is 0.
 
     Raises:
         UnsupportedImageError: Shapes differ, values are not finite, or limit or opacity is out of range.

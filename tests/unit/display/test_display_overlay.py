@@ -30,7 +30,7 @@ def test_saliency_beyond_the_limit_saturates() -> None:
 
 
 def test_full_opacity_at_the_limit_is_the_pure_colour() -> None:
-    assert overlay(GREY, np.full_like(GREY, 2.0), limit=2.0, opacity=1.0)[3, 3].tolist() == [240, 228, 66]
+    assert overlay(GREY, np.full_like(GREY, 2.0), limit=2.0, opacity=1.0)[3, 3].tolist() == [213, 94, 0]
 
 
 def test_what_speaks_against_is_coloured_only_on_request() -> None:
