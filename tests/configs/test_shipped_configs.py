@@ -69,7 +69,9 @@ def test_an_unknown_key_is_refused_with_the_nearest_known_one(path: Path, tmp_pa
     values.setdefault("trainer", {})["max_epoch"] = 3
     mistyped = tmp_path / "mistyped.yaml"
     mistyped.write_text(yaml.safe_dump(values), encoding="utf-8")
-    with pytest.raises(ConfigError, match=r"mistyped\.yaml: trainer\.max_epoch is not known; did you mean trainer\.max_epochs\?"):
+    with pytest.raises(
+        ConfigError, match=r"mistyped\.yaml: trainer\.max_epoch is not known; did you mean trainer\.max_epochs\?"
+    ):
         load_config(mistyped)
 
 

@@ -9,9 +9,21 @@ import pytest
 
 PLANTED = [
     # (module, the line planted in it, what the linter must say)
-    ("medclassify/metrics/planted.py", "import medclassify.workflows", "medclassify.metrics is not allowed to import medclassify.workflows"),
-    ("medclassify/manifest/planted.py", "import medclassify.dicom", "medclassify.manifest is not allowed to import medclassify.dicom"),
-    ("medclassify/records/planted.py", "import medclassify.config", "medclassify.records is not allowed to import medclassify.config"),
+    (
+        "medclassify/metrics/planted.py",
+        "import medclassify.workflows",
+        "medclassify.metrics is not allowed to import medclassify.workflows",
+    ),
+    (
+        "medclassify/manifest/planted.py",
+        "import medclassify.dicom",
+        "medclassify.manifest is not allowed to import medclassify.dicom",
+    ),
+    (
+        "medclassify/records/planted.py",
+        "import medclassify.config",
+        "medclassify.records is not allowed to import medclassify.config",
+    ),
     ("medclassify/audit/planted.py", "import torch", "medclassify.audit is not allowed to import torch"),
     ("medclassify/phantom/planted.py", "import pydicom", "medclassify.phantom.planted -> pydicom"),
     ("medclassify/workflows/planted.py", "import streamlit", "medclassify is not allowed to import streamlit"),

@@ -13,7 +13,9 @@ import medclassify
 # Spelled in parts, so that this file does not hold what it looks for.
 HOSTS = [".".join(parts) for parts in (("pypi", "org"), ("pythonhosted", "org"), ("deb", "debian", "org"), ("npmjs", "org"))]
 HOSTS += [".".join(parts) for parts in (("registry", "npmjs"), ("download", "pytorch", "org"))]
-MACHINE = ["/".join(("", *parts, "")) for parts in (("work",), ("opt", "mc"), ("root",), ("tmp", "bash_jobs"), ("work", "shared"))]
+MACHINE = [
+    "/".join(("", *parts, "")) for parts in (("work",), ("opt", "mc"), ("root",), ("tmp", "bash_jobs"), ("work", "shared"))
+]
 CANARY = "CAN" + "ARY"
 UNPICKLERS = {"pickle", "cPickle", "_pickle", "dill", "cloudpickle", "joblib", "shelve", "marshal"}
 NAMELESS = {"utils", "util", "helpers", "helper", "common", "base", "misc"}
@@ -115,5 +117,9 @@ def test_every_module_is_named_for_what_it_is_about(repository: Path):
 
 
 def test_every_module_says_what_it_is(repository: Path):
-    silent = [path for path in sources(repository) if path.stat().st_size and not ast.get_docstring(ast.parse(path.read_text("utf-8")))]
+    silent = [
+        path
+        for path in sources(repository)
+        if path.stat().st_size and not ast.get_docstring(ast.parse(path.read_text("utf-8")))
+    ]
     assert silent == []

@@ -15,7 +15,9 @@ SLOW_TO_IMPORT = {"pandas", "scipy", "sklearn", "statsmodels", "matplotlib", "sq
 def imported_by(repository: Path, code: str) -> set[str]:
     """The top-level modules that stand in ``sys.modules`` of a fresh interpreter after ``code``."""
     ending = "\nimport json, sys\nprint('\\n' + json.dumps(sorted({name.split('.')[0] for name in sys.modules})))"
-    result = subprocess.run([sys.executable, "-c", code + ending], cwd=repository, capture_output=True, text=True, timeout=120, check=False)
+    result = subprocess.run(
+        [sys.executable, "-c", code + ending], cwd=repository, capture_output=True, text=True, timeout=120, check=False
+    )
     assert result.returncode == 0, result.stderr
     return set(json.loads(result.stdout.splitlines()[-1]))
 
@@ -39,7 +41,9 @@ def test_a_light_package_loads_no_network_stack(repository: Path, package: str):
 
 
 def test_the_version_costs_nothing(repository: Path):
-    assert {name for name in imported_by(repository, "import medclassify") if name in HEAVY | SLOW_TO_IMPORT | {"numpy"}} == set()
+    assert {
+        name for name in imported_by(repository, "import medclassify") if name in HEAVY | SLOW_TO_IMPORT | {"numpy"}
+    } == set()
 
 
 def test_python_dash_m_is_the_command(repository: Path):
