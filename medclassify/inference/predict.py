@@ -1,0 +1,82 @@
+"""Runs a network over prepared images, every sample once and in order, in float32."""
+
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from timm.models.efficientnet import EfficientNet
+from torch import Tensor
+
+from medclassify.data import to_network_input
+from medclassify.records import LogitTable, Preprocessing
+
+Progress = Callable[[int, int], None]
+
+
+def predict_logits(
+    network: EfficientNet,
+    images: NDArray[np.uint8],
+    rows: NDArray[np.int64],
+    *,
+    sample_ids: Sequence[str],
+    findings: Sequence[str],
+    preprocessing: Preprocessing,
+    fingerprint: str,
+    batch_size: int = 64,
+    progress: Progress | None = None,
+) -> LogitTable:
+    """Scores samples.
+
+    Args:
+        network: Its device is where the work is done; it is put into evaluation mode.
+        images: uint8 (M, C, S, S), the prepared store.
+        rows: int64 (N,), which of them.
+        sample_ids: N ids.
+        findings: K names.
+        preprocessing: What the network expects.
+        fingerprint: SHA-256 of the weights.
+        batch_size: Images at a time.
+        progress: Called with (done, total).
+
+    Returns:
+        Logits as float64 (N, K): float32 from the network, widened so that nothing after it makes ties.
+    """
+    parts = [network(batch).float().cpu() for batch in _batches(network, images, rows, preprocessing, batch_size, progress)]
+    logits = torch.cat(parts) if parts else torch.zeros(0, len(findings))
+    return LogitTable(tuple(sample_ids), tuple(findings), logits.double().numpy(), fingerprint)
+
+
+def embed(
+    network: EfficientNet,
+    images: NDArray[np.uint8],
+    rows: NDArray[np.int64],
+    *,
+    preprocessing: Preprocessing,
+    batch_size: int = 64,
+    progress: Progress | None = None,
+) -> NDArray[np.float32]:
+    """The pooled features the head sees: float32 (N, D). Arguments as in ``predict_logits``."""
+    parts = [
+        network.forward_head(network.forward_features(batch), pre_logits=True).float().cpu()
+        for batch in _batches(network, images, rows, preprocessing, batch_size, progress)
+    ]
+    return torch.cat(parts).numpy()
+
+
+def _batches(
+    network: EfficientNet,
+    images: NDArray[np.uint8],
+    rows: NDArray[np.int64],
+    preprocessing: Preprocessing,
+    batch_size: int,
+    progress: Progress | None,
+) -> Iterator[Tensor]:
+    network.eval()
+    device = next(network.parameters()).device
+    with torch.inference_mode():
+        for start in range(0, len(rows), batch_size):
+            chosen = rows[start : start + batch_size]
+            yield to_network_input(torch.from_numpy(images[chosen]).to(device), preprocessing)
+            if progress:
+                progress(min(start + batch_size, len(rows)), len(rows))

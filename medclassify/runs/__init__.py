@@ -1,0 +1,18 @@
+"""The run directory: its file names, atomic writing, provenance and verification."""
+
+from medclassify.runs.atomic import atomic_path, storage_error, write_json, write_text
+from medclassify.runs.layout import RunLayout
+from medclassify.runs.provenance import VerifyResult, read_provenance, sha256_file, verify, write_provenance
+
+__all__ = [
+    "RunLayout",
+    "VerifyResult",
+    "atomic_path",
+    "read_provenance",
+    "sha256_file",
+    "storage_error",
+    "verify",
+    "write_json",
+    "write_provenance",
+    "write_text",
+]

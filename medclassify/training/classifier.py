@@ -1,0 +1,120 @@
+"""The Lightning module: one EfficientNet, its loss, its optimiser, and the AUROC that chooses the epoch."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pytorch_lightning import LightningModule
+from sklearn.metrics import roc_auc_score
+from timm.models.efficientnet import EfficientNet
+from torch import Tensor
+
+from medclassify.config import OptimizerConfig
+from medclassify.data import PreparedDataModule
+from medclassify.training.loss import multiclass_loss, multilabel_loss
+
+_HEAVIEST_POSITIVE = 10.0
+
+
+class Classifier(LightningModule):
+    """Fine-tunes a network.
+
+    Args:
+        network: float32 (B, 3, S, S) → (B, K).
+        findings: K names.
+        task: ``multilabel`` or ``multiclass``.
+        optimizer: How weights are learnt.
+        weights: (K,), how much a positive of each finding weighs.
+    """
+
+    def __init__(
+        self, network: EfficientNet, findings: Sequence[str], task: str, optimizer: OptimizerConfig, weights: Tensor
+    ) -> None:
+        super().__init__()
+        self.network, self.findings, self.settings = network, tuple(findings), optimizer
+        self.loss = multiclass_loss if task == "multiclass" else multilabel_loss
+        self.register_buffer("weights", weights, persistent=False)
+        self._tune: list[tuple[Tensor, Tensor, Tensor]] = []
+
+    def forward(self, images: Tensor) -> Tensor:
+        """float32 (B, 3, S, S) normalised images → (B, K) logits."""
+        return self.network(images)
+
+    def on_train_epoch_start(self) -> None:
+        """Repeats an epoch's randomness on resume."""
+        module: Any = getattr(self.trainer, "datamodule", None)
+        if isinstance(module, PreparedDataModule):
+            module.seed_epoch(self.current_epoch)
+        torch.manual_seed(self.settings_seed + self.current_epoch)
+
+    @property
+    def settings_seed(self) -> int:
+        """The run's seed, as the data module holds it."""
+        module: Any = getattr(self.trainer, "datamodule", None)
+        return module.seed if isinstance(module, PreparedDataModule) else 0
+
+    def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
+        loss = self.loss(self(batch["image"]), batch["target"], batch["mask"], self.weights, self.settings.label_smoothing)
+        self.log("train_loss", loss, prog_bar=True, on_step=True, on_epoch=True, batch_size=len(batch["image"]))
+        return loss
+
+    def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
+        logits = self(batch["image"]).float()
+        loss = self.loss(logits, batch["target"], batch["mask"], torch.ones_like(self.weights), 0.0)
+        self.log("tune_loss", loss, prog_bar=True, batch_size=len(logits))
+        self._tune.append((logits.cpu(), batch["target"].cpu(), batch["mask"].cpu()))
+
+    def on_validation_epoch_end(self) -> None:
+        logits, targets, mask = (torch.cat(parts).double().numpy() for parts in zip(*self._tune, strict=True))
+        self._tune.clear()
+        score = macro_auroc(logits, targets, mask > 0)
+        if score is not None:
+            self.log("tune_auroc", score, prog_bar=True)
+
+    def configure_optimizers(self) -> Any:
+        """AdamW with two learning rates; biases and normalisation do not decay. One warm-up, then a cosine to zero."""
+        settings = self.settings
+        head = {id(parameter) for parameter in self.network.get_classifier().parameters()}
+        groups = []
+        for is_head, rate in ((False, settings.lr), (True, settings.head_lr)):
+            for decays, decay in ((False, 0.0), (True, settings.weight_decay)):
+                chosen = [p for p in self.network.parameters() if (id(p) in head) == is_head and (p.ndim > 1) == decays]
+                groups.append({"params": chosen, "lr": rate, "weight_decay": decay})
+        optimizer = torch.optim.AdamW(groups, fused=True)
+        total = int(self.trainer.estimated_stepping_batches)
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: warmup_cosine(step, total, settings.warmup_share))
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+
+def warmup_cosine(step: int, total: int, warmup_share: float) -> float:
+    """Share of the peak learning rate at a step: a linear rise, then half a cosine down to 0 (Loshchilov & Hutter 2017)."""
+    warmup = max(1, round(total * warmup_share))
+    if step < warmup:
+        return (step + 1) / warmup
+    return 0.5 * (1 + math.cos(math.pi * min(1.0, (step - warmup) / max(1, total - warmup))))
+
+
+def macro_auroc(logits: NDArray, targets: NDArray, mask: NDArray[np.bool_]) -> float | None:
+    """Mean AUROC over the findings that have both classes among their known labels; None where no finding has."""
+    scores = [
+        float(roc_auc_score(targets[known, k], logits[known, k]))
+        for k, known in enumerate(mask.T)
+        if 0 < targets[known, k].sum() < known.sum()
+    ]
+    return float(np.mean(scores)) if scores else None
+
+
+def class_weights(targets: NDArray, mask: NDArray[np.bool_], weighting: str) -> Tensor:
+    """How much a positive of each finding weighs in the loss: float32 (K,).
+
+    ``balanced`` makes all positives together weigh as much as all negatives, at most tenfold: beyond that a handful of
+    images would steer the network.
+    """
+    if weighting == "none":
+        return torch.ones(targets.shape[1])
+    positives = (np.where(mask, targets, 0)).sum(axis=0)
+    negatives = mask.sum(axis=0) - positives
+    return torch.from_numpy(np.clip(negatives / np.maximum(positives, 1), 1 / _HEAVIEST_POSITIVE, _HEAVIEST_POSITIVE)).float()

@@ -1,0 +1,163 @@
+"""Runs Lightning's Trainer as the config says, and hands back the best epoch's weights."""
+
+import logging
+import sys
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from pytorch_lightning import Callback, Trainer
+from pytorch_lightning.callbacks import EarlyStopping, EMAWeightAveraging, ModelCheckpoint, TQDMProgressBar
+from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
+
+from medclassify.config import Config
+from medclassify.data import PreparedDataModule
+from medclassify.errors import RunError
+from medclassify.runs import RunLayout
+from medclassify.training.callbacks import History
+from medclassify.training.classifier import Classifier
+
+_BEST = "best"
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingResult:
+    """How the training went.
+
+    Attributes:
+        history: One row an epoch (see ``callbacks.History``).
+        best_epoch: The epoch whose weights were kept, from 0.
+        monitor: What chose it: ``tune_auroc``, or ``tune_loss`` where no finding has both classes in tune.
+        best_score: Its value.
+        stopped_early: Training ended before ``max_epochs``.
+        step_share: Share of an epoch's wall time spent in the model's own step, over all epochs.
+    """
+
+    history: tuple[dict[str, float], ...]
+    best_epoch: int
+    monitor: str
+    best_score: float
+    stopped_early: bool
+    step_share: float
+
+
+def fine_tune(
+    classifier: Classifier,
+    data: PreparedDataModule,
+    config: Config,
+    run: RunLayout,
+    *,
+    monitor: str,
+    resume: Path | None = None,
+    say: Callable[[str], None] = print,
+) -> TrainingResult:
+    """Trains, and leaves the best epoch's weights in ``classifier``.
+
+    Args:
+        classifier: Changed in place.
+        data: Train and tune batches.
+        config: The run's config.
+        run: Where checkpoints and logs go.
+        monitor: ``tune_auroc`` or ``tune_loss``.
+        resume: A checkpoint to go on from.
+        say: Prints one line.
+
+    Raises:
+        RunError: The checkpoint cannot be read without executing pickled code, or is another network's; or the loss is not finite.
+        KeyboardInterrupt: The person stopped it.
+    """
+    bar = config.trainer.enable_progress_bar and sys.stderr.isatty()
+    history = History(None if bar else say)
+    best = ModelCheckpoint(
+        run.checkpoints,
+        filename=_BEST,
+        monitor=monitor,
+        mode="max" if monitor == "tune_auroc" else "min",
+        save_last=True,
+        enable_version_counter=False,
+    )
+    trainer = _trainer(config, run, [history, best, *_optional_callbacks(config, monitor, bar)], bar)
+    _run(trainer, classifier, data, resume)
+    if not best.best_model_path:
+        raise RunError(f"{run.root}: no epoch was finished, so there is no model. Give it more time, or a higher trainer.max_epochs.")
+    kept = torch.load(best.best_model_path, map_location="cpu", weights_only=True)
+    classifier.load_state_dict(kept["state_dict"])
+    rows = history.rows
+    return TrainingResult(
+        history=tuple(rows),
+        best_epoch=int(kept["epoch"]),
+        monitor=monitor,
+        best_score=float(best.best_model_score) if best.best_model_score is not None else float("nan"),
+        stopped_early=len(rows) < config.trainer.max_epochs,
+        step_share=sum(r["step_share"] * r["seconds"] for r in rows) / max(sum(r["seconds"] for r in rows), 1e-9),
+    )
+
+
+def _optional_callbacks(config: Config, monitor: str, bar: bool) -> list[Callback]:
+    mode = "max" if monitor == "tune_auroc" else "min"
+    callbacks: list[Callback] = [EarlyStopping(monitor, patience=config.optimizer.patience, mode=mode, check_finite=True)]
+    if config.optimizer.ema_decay:
+        callbacks.append(EMAWeightAveraging(decay=config.optimizer.ema_decay))
+    if bar:
+        callbacks.append(TQDMProgressBar(refresh_rate=1))
+    return callbacks
+
+
+def _trainer(config: Config, run: RunLayout, callbacks: list[Callback], bar: bool) -> Trainer:
+    settings = config.trainer
+    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
+    # the store is memory-mapped: worker processes only cost time, so the advice to add them does not hold here
+    warnings.filterwarnings("ignore", message=".*does not have many workers.*")
+    warnings.filterwarnings("ignore", message=".*The number of training batches.*")
+    _keep_earlier_log(run.logs)
+    if torch.cuda.is_available():
+        torch.set_float32_matmul_precision("high")  # TF32, on purpose: the mantissa of images is 8 bits
+    return Trainer(
+        max_epochs=settings.max_epochs,
+        accelerator=settings.accelerator,
+        devices=settings.devices,
+        num_nodes=settings.num_nodes,
+        strategy=settings.strategy,
+        precision=_precision(settings.precision),  # type: ignore[arg-type]
+        accumulate_grad_batches=settings.accumulate_grad_batches,
+        gradient_clip_val=settings.gradient_clip_val or None,
+        deterministic=settings.deterministic,
+        max_time=settings.max_time,
+        log_every_n_steps=settings.log_every_n_steps,
+        enable_progress_bar=bar,
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+        callbacks=callbacks,
+        logger=[CSVLogger(run.logs, name="", version=""), TensorBoardLogger(run.logs, name="", version="")],
+        default_root_dir=run.root,
+    )
+
+
+def _keep_earlier_log(logs: Path) -> None:
+    """Lightning's CSV logger deletes the metrics of the attempt that a resumed run goes on from."""
+    logs.mkdir(parents=True, exist_ok=True)
+    earlier = logs / "metrics.csv"
+    if earlier.is_file():
+        earlier.rename(logs / f"metrics.before-resume-{len(list(logs.glob('metrics.before-resume-*'))) + 1}.csv")
+
+
+def _precision(precision: str) -> str:
+    if precision != "auto":
+        return precision
+    return "bf16-mixed" if torch.cuda.is_available() and torch.cuda.is_bf16_supported() else "32-true"
+
+
+def _run(trainer: Trainer, classifier: Classifier, data: PreparedDataModule, resume: Path | None) -> None:
+    options: dict[str, Any] = {"ckpt_path": str(resume), "weights_only": True} if resume else {}
+    try:
+        trainer.fit(classifier, datamodule=data, **options)
+    except SystemExit as error:  # Lightning turns Ctrl-C into an exit of the whole program
+        raise KeyboardInterrupt from error
+    except (RuntimeError, KeyError, EOFError) as error:
+        if not resume or trainer.global_step:
+            raise
+        reason = " ".join(str(error).split())[:160]
+        raise RunError(f"{resume}: cannot be resumed from ({reason}). Fit again without --ckpt_path.") from error

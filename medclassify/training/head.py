@@ -1,0 +1,77 @@
+"""Fits the new head on the frozen backbone's embeddings before anything else moves.
+
+A random head sends random gradients through pretrained features and distorts them; a fitted one does not (Kumar et al. 2022,
+"Fine-tuning can distort pretrained features"). It costs one forward pass of the train split.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.linear_model import LogisticRegression
+from timm.models.efficientnet import EfficientNet
+
+from medclassify.training.classifier import macro_auroc
+
+_STRENGTHS = (0.001, 0.01, 0.1, 1.0)  # sklearn's C: inverse strength of the L2 penalty, on standardised features
+
+
+@dataclass(frozen=True, slots=True)
+class HeadProbe:
+    """How well a linear head on frozen features does.
+
+    Attributes:
+        strength: The chosen C.
+        tune_auroc: Macro AUROC on the tune split, or None where no finding has both classes there.
+        skipped: Findings with one class among their known train labels; their weights are 0.
+    """
+
+    strength: float
+    tune_auroc: float | None
+    skipped: tuple[str, ...]
+
+
+def fit_head(
+    network: EfficientNet,
+    findings: tuple[str, ...],
+    train: tuple[NDArray, NDArray, NDArray],
+    tune: tuple[NDArray, NDArray, NDArray],
+) -> HeadProbe:
+    """Fits an L2-penalised logistic regression a finding and writes it into the network's head, in place.
+
+    Args:
+        network: Its ``classifier`` is a linear layer (K, D).
+        findings: K names.
+        train: Embeddings float32 (N, D), targets (N, K), mask bool (N, K).
+        tune: The same; the penalty is the one with the best macro AUROC here.
+
+    Returns:
+        What was fitted.
+    """
+    features, targets, mask = train
+    mean, spread = features.mean(axis=0), features.std(axis=0) + 1e-6
+    fitted = {c: _fit((features - mean) / spread, targets, mask, c) for c in _STRENGTHS}
+
+    def score(c: float) -> float | None:
+        weight, bias = fitted[c]
+        return macro_auroc(((tune[0] - mean) / spread) @ weight.T + bias, tune[1], tune[2])
+
+    scores = {c: score(c) for c in _STRENGTHS}
+    best = max(_STRENGTHS, key=lambda c: (scores[c] or 0.0, -c))
+    weight, bias = fitted[best]
+    head = network.get_classifier()
+    with torch.no_grad():
+        head.weight.copy_(torch.from_numpy(weight / spread))
+        head.bias.copy_(torch.from_numpy(bias - (weight / spread) @ mean))
+    return HeadProbe(best, scores[best], tuple(name for name, row in zip(findings, weight, strict=True) if not row.any()))
+
+
+def _fit(features: NDArray, targets: NDArray, mask: NDArray, c: float) -> tuple[NDArray, NDArray]:
+    weight, bias = np.zeros((targets.shape[1], features.shape[1])), np.zeros(targets.shape[1])
+    for k, known in enumerate(mask.T.astype(bool)):
+        truth = targets[known, k] >= 0.5
+        if truth.any() and not truth.all():
+            model = LogisticRegression(C=c, max_iter=300).fit(features[known], truth)
+            weight[k], bias[k] = model.coef_[0], model.intercept_[0]
+    return weight, bias
