@@ -1,0 +1,110 @@
+"""Intervals of an audit: patients resampled by weights on scores sorted once, against scikit-learn called cell by cell."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+from benchmarks.harness import Measure, NotMeasurableError, interleave
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+CORES = 1
+SAMPLES = 100_000
+FINDINGS = 14
+SUBGROUPS = {"sex": 2, "age_band": 5, "view": 3, "site": 10}
+"""With the whole set, 21 groups."""
+
+
+def keys(quick: bool) -> Mapping[str, Callable[[], Measure]]:
+    """The measures of this benchmark."""
+    return {
+        "bootstrap_vs_sklearn": lambda: bootstrap_vs_sklearn(quick),
+        "audit_seconds_100k": lambda: audit_seconds_100k(quick),
+    }
+
+
+def bootstrap_vs_sklearn(quick: bool) -> Measure:
+    """Seconds that one resample of the average precision of every finding in every group takes, theirs ÷ ours."""
+    import numpy as np
+    from sklearn.metrics import average_precision_score
+
+    from medclassify.metrics import auprc
+
+    findings, resamples, rounds = (1, 100, 3) if quick else (FINDINGS, 200, 3)
+    frame = predictions(findings)
+    cells = []
+    for _, one in frame.groupby("finding", sort=False):
+        masks = [one[name] == level for name in SUBGROUPS for level in one[name].unique()]
+        for part in (one, *(one[mask] for mask in masks)):
+            cells.append((part["target"].to_numpy(np.float64), part["prob_cal"].to_numpy(np.float64)))
+    generator = np.random.default_rng(1)
+
+    def ours() -> None:
+        for target, score in cells:
+            auprc(target, score, resamples=resamples, seed=0)
+
+    def theirs() -> None:
+        for target, score in cells:
+            drawn = generator.integers(0, len(target), len(target))
+            average_precision_score(target[drawn], score[drawn])
+
+    timing = interleave({"ours": ours, "theirs": theirs}, rounds=rounds)
+    ratios = [slow * resamples / fast for fast, slow in zip(timing["ours"].seconds, timing["theirs"].seconds, strict=True)]
+    note = (
+        f"average precision, {SAMPLES} patients, {len(cells)} cells; auprc with {resamples} resamples {timing['ours']}, "
+        f"scikit-learn with one {timing['theirs']}, {rounds} interleaved rounds"
+    )
+    return Measure("bootstrap_vs_sklearn", statistics.median(ratios), 150, "higher", note, min(ratios), max(ratios))
+
+
+def audit_seconds_100k(quick: bool) -> Measure:
+    """Wall time of every estimate of an audit, with its interval."""
+    from medclassify.audit import estimate_table
+
+    if quick:
+        raise NotMeasurableError("takes more than a minute: run without --quick")
+    frame = predictions(FINDINGS)
+    started = time.perf_counter()
+    rows = estimate_table(frame, attributes=list(SUBGROUPS), bootstrap=2000, seed=0)
+    seconds = time.perf_counter() - started
+    groups = sum(SUBGROUPS.values()) + 1
+    note = f"{SAMPLES} patients, {FINDINGS} findings, {groups} groups, 2000 resamples: {len(rows)} estimates, one run"
+    return Measure("audit_seconds_100k", seconds, None, "lower", note, seconds, seconds)
+
+
+def predictions(findings: int) -> pd.DataFrame:
+    """A predictions table of 100,000 patients: rare findings, calibrated probabilities, 21 groups."""
+    import numpy as np
+    import pandas as pd
+    from scipy.special import expit
+
+    generator = np.random.default_rng(0)
+    sample_id = np.char.add("s", np.arange(SAMPLES).astype(str))
+    groups = {name: np.char.add(name, generator.integers(0, count, SAMPLES).astype(str)) for name, count in SUBGROUPS.items()}
+    tables = []
+    for number in range(findings):
+        logit = generator.normal(-2.5, 1.5, SAMPLES)
+        probability = expit(logit)
+        target = (generator.random(SAMPLES) < probability).astype(np.float64)
+        tables.append(
+            pd.DataFrame(
+                {
+                    "sample_id": sample_id,
+                    "patient_id": sample_id,
+                    "finding": f"finding {number}",
+                    "target": target,
+                    "logit": logit,
+                    "prob_raw": probability,
+                    "prob_cal": probability,
+                    "threshold": 0.2,
+                    "decision": (probability >= 0.2).astype(np.int8),
+                    "split": "test",
+                    **groups,
+                }
+            )
+        )
+    return pd.concat(tables, ignore_index=True)

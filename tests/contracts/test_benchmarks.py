@@ -1,0 +1,98 @@
+"""The benchmarks time what they say, write the form that scripts rely on, and every result that is kept has it."""
+
+import json
+import math
+import re
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from benchmarks import registry, results
+from benchmarks.__main__ import main
+from benchmarks.harness import Measure, NotMeasurableError, interleave, speed_ratio, worst
+
+RESULTS = sorted((Path(__file__).resolve().parents[2] / "benchmarks" / "results").glob("*.json"))
+
+
+def measure(key: str = "key", value: float = 2.0, goal: float | None = 1.0, better: str = "higher") -> Measure:
+    return Measure(key, value, goal, better, "note", value, value)  # pyright: ignore[reportArgumentType]
+
+
+def test_a_ratio_above_one_is_faster():
+    found = speed_ratio(
+        "key", lambda: time.sleep(0.002), lambda: time.sleep(0.02), names=("short", "long"), goal=1.0, rounds=3, note="sleep"
+    )
+    assert 3 < found.value < 12
+    assert found.low <= found.value <= found.high
+    assert found.reached
+
+
+def test_sides_run_turn_by_turn_and_back_again():
+    calls = []
+    interleave({"a": lambda: calls.append("a"), "b": lambda: calls.append("b")}, rounds=2, least_seconds=0)
+    assert "".join(calls) == "aabb" + "ab" + "ba"
+
+
+def test_the_worst_of_several_is_the_one_reported():
+    found = worst("key", [measure("fast", 3.0), measure("slow", 0.5)])
+    assert (found.key, found.value, found.reached) == ("key", 0.5, False)
+    assert "fast 3.00" in found.note
+    with pytest.raises(NotMeasurableError, match="no input"):
+        worst("key", [])
+
+
+@pytest.mark.parametrize(("better", "value", "reached"), [("higher", 0.9, False), ("lower", 0.9, True), ("lower", 1.1, False)])
+def test_a_goal_has_a_direction(better: str, value: float, reached: bool):
+    assert measure(value=value, better=better).reached is reached
+
+
+def test_what_cannot_be_measured_is_not_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    def missing() -> Measure:
+        raise NotMeasurableError("no such library")
+
+    class Fake:
+        """Measures one thing and not another."""
+
+        CORES = None
+        __doc__ = "Two things."
+
+        @staticmethod
+        def keys(_quick: bool):
+            return {"there": lambda: measure("there"), "missing": missing}
+
+    monkeypatch.setitem(sys.modules, "benchmarks.suite.fake", Fake)  # pyright: ignore[reportArgumentType]
+    monkeypatch.setattr(registry, "names", lambda: ["fake"])
+    assert main(["fake", "--results", str(tmp_path)]) == 0
+    assert [line["key"] for line in json.loads((tmp_path / "fake.json").read_text())["measures"]] == ["there"]
+    assert "missing: not measured: no such library" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", registry.names())
+def test_every_benchmark_is_described(name: str, repository: Path):
+    described = (repository / "benchmarks" / "README.md").read_text(encoding="utf-8")
+    assert f"| `{name}` |" in described
+    assert registry.title(name).endswith(".")
+    for key in registry.load(name).keys(True):
+        assert f"`{key}`" in described, key
+
+
+@pytest.mark.parametrize("path", RESULTS, ids=lambda path: path.stem)
+def test_every_kept_result_has_the_form(path: Path):
+    record = json.loads(path.read_text(encoding="utf-8"))
+    assert list(record) == ["name", "machine", "versions", "commit", "measures"]
+    assert record["name"] == path.stem
+    assert re.fullmatch(r"[0-9a-f]{40}( \+ changes)?", record["commit"])
+    for line in record["measures"]:
+        assert list(line) == ["key", "value", "goal", "better", "note"]
+        assert line["better"] in ("higher", "lower")
+        assert math.isfinite(line["value"])
+
+
+def test_the_table_says_which_goal_is_missed():
+    lines = results.table([measure("reached"), measure("missed", 0.5), measure("free", goal=None)]).splitlines()
+    assert [line.split()[0] for line in lines] == ["key", "reached", "missed", "free"]
+    assert [line.split()[-1] for line in lines[1:]] == ["yes", "NO", "–"]
