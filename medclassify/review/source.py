@@ -1,0 +1,107 @@
+"""A finished run, as the review page needs it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from medclassify.config import load_config
+from medclassify.errors import ReviewError
+from medclassify.review.explanations import StoredExplanations, read_explanations
+from medclassify.review.items import attribute_columns, check_predictions
+from medclassify.runs import RunLayout
+from medclassify.runs.provenance import read_provenance
+
+_WEIGHTS_FILE = "model/model.safetensors"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ReviewRun:
+    """What a run holds for its readers.
+
+    Attributes:
+        layout: Where its files stand.
+        predictions: The checked predictions table.
+        images: One row a sample, indexed by ``sample_id``: ``path`` and ``modality``. A path may name a patient: never show it.
+        findings: The findings, in table order.
+        attributes: The attributes of the predictions table.
+        model_fingerprint: SHA-256 of the weights, hex.
+        window: The config's ``data.window``: how the model saw radiographs.
+        synthetic: The images were rendered, not taken.
+        random_weights: The config asked for pretrained weights, and the network began from random ones.
+        explanations: The stored saliency maps.
+    """
+
+    layout: RunLayout
+    predictions: pd.DataFrame
+    images: pd.DataFrame
+    findings: tuple[str, ...]
+    attributes: tuple[str, ...]
+    model_fingerprint: str
+    window: str
+    synthetic: bool
+    random_weights: bool
+    explanations: StoredExplanations
+
+    def of_sample(self, sample_id: str) -> pd.DataFrame:
+        """The predictions of one sample, one row a finding; empty where the run does not know the sample."""
+        return self.predictions.loc[self.predictions["sample_id"] == sample_id]
+
+
+def open_review_run(root: Path | str) -> ReviewRun:
+    """Opens a finished run for review.
+
+    Raises:
+        RunError: It is not a finished run.
+        ReviewError: Its predictions, manifest or saliency index cannot be used.
+    """
+    layout = RunLayout.open(root)
+    facts = read_provenance(layout)
+    predictions = _read_table(layout.predictions)
+    check_predictions(predictions, str(layout.predictions))
+    return ReviewRun(
+        layout=layout,
+        predictions=predictions,
+        images=_read_images(layout.manifest, predictions),
+        findings=tuple(str(name) for name in predictions["finding"].unique()),
+        attributes=attribute_columns(predictions),
+        model_fingerprint=_model_fingerprint(layout, facts),
+        window=load_config(layout.config).data.window,
+        synthetic=bool(facts.get("synthetic", False)),
+        random_weights=bool(facts.get("weights", {}).get("fallback", False)),
+        explanations=read_explanations(layout.explain),
+    )
+
+
+def _model_fingerprint(layout: RunLayout, facts: Mapping[str, Any]) -> str:
+    try:
+        return str(facts["files"][_WEIGHTS_FILE])
+    except KeyError as error:
+        raise ReviewError(
+            f"{layout.provenance}: no hash of {_WEIGHTS_FILE}, so a verdict could not be tied to its model. Fit the run again."
+        ) from error
+
+
+def _read_images(path: Path, predictions: pd.DataFrame) -> pd.DataFrame:
+    images = _read_table(path, columns=["sample_id", "path", "modality"]).drop_duplicates("sample_id").set_index("sample_id")
+    unknown = predictions.loc[~predictions["sample_id"].isin(images.index.tolist()), "sample_id"].unique()
+    if len(unknown):
+        raise ReviewError(
+            f"{path}: {len(unknown)} predicted samples are not in the manifest (first: {unknown[0]}). "
+            "The run's files do not belong together; check it with: medclassify verify RUN"
+        )
+    return images
+
+
+def _read_table(path: Path, columns: list[str] | None = None) -> pd.DataFrame:
+    try:
+        return pd.read_parquet(path, columns=columns)
+    except FileNotFoundError as error:
+        raise ReviewError(f"{path}: not there. The run is not complete; check it with: medclassify verify RUN") from error
+    except (OSError, ValueError) as error:  # pyarrow's errors are ValueErrors
+        reason = str(error).splitlines()[0]
+        raise ReviewError(
+            f"{path}: not a table that can be read ({reason}). Check the run with: medclassify verify RUN"
+        ) from error

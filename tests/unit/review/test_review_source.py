@@ -1,0 +1,135 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from medclassify.errors import ReviewError, RunError
+from medclassify.review import open_review_run, read_explanations
+
+
+@pytest.fixture
+def run(tmp_path: Path, predictions: pd.DataFrame) -> Path:
+    root = tmp_path / "run"
+    (root / "explain").mkdir(parents=True)
+    (root / "config.yaml").write_text("data:\n  window: percentile\n")
+    predictions.to_parquet(root / "predictions.parquet")
+    pd.DataFrame({"sample_id": ["a", "b", "c"], "path": "/data/x.dcm", "modality": "CR", "extra": 1}).to_parquet(
+        root / "manifest.parquet"
+    )
+    np.savez(root / "explain" / "a_effusion.npz", saliency=np.ones((4, 5), dtype=np.float32))
+    case = {"sample_id": "a", "finding": "effusion", "file": "a_effusion.npz", "layer": "conv_head", "score": 2.5}
+    write_index(root, {"limit": {"effusion": 3.0}, "sanity": None, "cases": [case]})
+    write_facts(root, {"synthetic": True, "weights": {"fallback": True}})
+    return root
+
+
+def write_index(root: Path, index: object) -> None:
+    (root / "explain" / "index.json").write_text(json.dumps(index))
+
+
+def write_facts(root: Path, facts: dict) -> None:
+    (root / "provenance.json").write_text(json.dumps({"files": {"model/model.safetensors": "m" * 64}, **facts}))
+
+
+def test_a_run_is_opened_with_what_its_readers_need(run: Path) -> None:
+    opened = open_review_run(run)
+    assert opened.findings == ("effusion", "nodule")
+    assert opened.attributes == ("sex",)
+    assert opened.model_fingerprint == "m" * 64
+    assert opened.window == "percentile"
+    assert (opened.synthetic, opened.random_weights) == (True, True)
+    assert opened.images.loc["b", "path"] == "/data/x.dcm"
+    assert opened.of_sample("b")["finding"].tolist() == ["effusion", "nodule"]
+    assert opened.of_sample("../../etc/passwd").empty
+
+
+def test_a_real_run_with_published_weights_raises_no_flag(run: Path) -> None:
+    write_facts(run, {"synthetic": False, "weights": {"fallback": False}})
+    opened = open_review_run(run)
+    assert (opened.synthetic, opened.random_weights) == (False, False)
+
+
+def test_a_stored_map_is_read_raw(run: Path) -> None:
+    explanations = open_review_run(run).explanations
+    assert ("a", "effusion") in explanations
+    assert explanations.samples == {"a"}
+    assert explanations.sanity is None
+    saliency = explanations.read("a", "effusion")
+    assert (saliency.finding, saliency.layer, saliency.score) == ("effusion", "conv_head", 2.5)
+    np.testing.assert_array_equal(saliency.raw, np.ones((4, 5), dtype=np.float32))
+
+
+def test_a_run_without_maps_has_none(tmp_path: Path) -> None:
+    explanations = read_explanations(tmp_path)
+    assert explanations.samples == frozenset()
+    with pytest.raises(ReviewError, match="no saliency map of nodule in a"):
+        explanations.read("a", "nodule")
+
+
+@pytest.mark.parametrize(
+    ("arrays", "said"),
+    [
+        ({"saliency": np.ones((4, 5))}, "must be finite float32"),
+        ({"saliency": np.full((4, 5), np.nan, dtype=np.float32)}, "must be finite float32"),
+        ({"saliency": np.ones(5, dtype=np.float32)}, "must be finite float32"),
+        ({"other": np.ones((4, 5), dtype=np.float32)}, "not a saliency map"),
+        ({"saliency": np.array([{"pickled": 1}], dtype=object)}, "not a saliency map"),
+    ],
+)
+def test_a_file_that_is_no_map_is_refused(run: Path, arrays: dict, said: str) -> None:
+    np.savez(run / "explain" / "a_effusion.npz", **arrays)
+    with pytest.raises(ReviewError, match=said):
+        open_review_run(run).explanations.read("a", "effusion")
+
+
+def test_a_missing_map_is_said(run: Path) -> None:
+    (run / "explain" / "a_effusion.npz").unlink()
+    with pytest.raises(ReviewError, match=r"a_effusion.npz: not a saliency map"):
+        open_review_run(run).explanations.read("a", "effusion")
+
+
+def test_a_map_outside_the_folder_is_not_read(run: Path) -> None:
+    np.savez(run / "secret.npz", saliency=np.ones((4, 5), dtype=np.float32))
+    case = {"sample_id": "a", "finding": "effusion", "file": "../secret.npz", "layer": "x", "score": 1.0}
+    write_index(run, {"limit": {}, "sanity": None, "cases": [case]})
+    with pytest.raises(ReviewError, match="lies outside the folder"):
+        open_review_run(run).explanations.read("a", "effusion")
+
+
+@pytest.mark.parametrize("index", [{}, [], {"limit": {"effusion": "much"}, "sanity": None, "cases": []}, "text"])
+def test_an_index_that_is_none_is_refused(run: Path, index: object) -> None:
+    write_index(run, index)
+    with pytest.raises(ReviewError, match=r"index.json: not an index of saliency maps"):
+        open_review_run(run)
+
+
+def test_an_unfinished_run_is_refused(run: Path) -> None:
+    (run / "provenance.json").unlink()
+    with pytest.raises(RunError, match="the fit has not finished"):
+        open_review_run(run)
+
+
+def test_a_run_without_predictions_is_refused(run: Path) -> None:
+    (run / "predictions.parquet").unlink()
+    with pytest.raises(ReviewError, match=r"predictions.parquet: not there"):
+        open_review_run(run)
+
+
+def test_a_table_that_is_no_parquet_is_refused(run: Path) -> None:
+    (run / "manifest.parquet").write_text("sample_id\n")
+    with pytest.raises(ReviewError, match=r"manifest.parquet: not a table that can be read"):
+        open_review_run(run)
+
+
+def test_predictions_of_samples_that_the_manifest_lacks_are_refused(run: Path) -> None:
+    pd.DataFrame({"sample_id": ["a"], "path": "/data/x.dcm", "modality": "CR"}).to_parquet(run / "manifest.parquet")
+    with pytest.raises(ReviewError, match=r"2 predicted samples are not in the manifest \(first: b\)"):
+        open_review_run(run)
+
+
+def test_a_run_without_the_hash_of_its_model_is_refused(run: Path) -> None:
+    (run / "provenance.json").write_text(json.dumps({"files": {}}))
+    with pytest.raises(ReviewError, match=r"no hash of model/model.safetensors"):
+        open_review_run(run)

@@ -1,0 +1,240 @@
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from medclassify.errors import ReviewError, StorageError
+from medclassify.records import ReviewDecision, Verdict
+from medclassify.review import MAX_COMMENT, MAX_READER, ReviewStore
+
+NASTY = "<script>alert('x')</script> \"quoted\" '; DROP TABLE decisions; --\n\x00 ünïcode 漢字 🫁"
+
+# Appends until its count is done or it is killed; prints each number only after append has returned it.
+WRITER = """
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from medclassify.records import ReviewDecision, Verdict
+from medclassify.review import ReviewStore
+path, reader, count = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
+store = ReviewStore(path)
+for i in range(count):
+    number = store.append(ReviewDecision(f"s{i}", "nodule", reader, Verdict.ACCEPT, "", datetime.now(UTC), "f" * 64, ()))
+    print(number, flush=True)
+"""
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "reviews.sqlite"
+
+
+def writer(path: Path, reader: str, count: int, repository: Path) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", WRITER, str(path), reader, str(count)], cwd=repository, stdout=subprocess.PIPE, text=True
+    )
+
+
+def test_a_decision_comes_back_as_it_was_given(path: Path, decision: ReviewDecision) -> None:
+    given = replace(decision, comment=NASTY, reader="Dr O'Neil <b>", verdict=Verdict.UNSURE)
+    assert ReviewStore(path).append(given) == 1
+    assert ReviewStore(path).decisions() == [given]
+
+
+def test_time_is_kept_in_utc(path: Path, decision: ReviewDecision) -> None:
+    store = ReviewStore(path)
+    tokyo = datetime(2026, 3, 1, 21, 0, tzinfo=timezone(timedelta(hours=9)))
+    store.append(replace(decision, decided_at=tokyo))
+    (stored,) = store.decisions()
+    assert stored.decided_at == tokyo
+    assert stored.decided_at.tzinfo == UTC
+    assert sqlite3.connect(path).execute("SELECT decided_at FROM decisions").fetchone() == ("2026-03-01T12:00:00.000000+00:00",)
+
+
+def test_a_second_verdict_is_added_not_written_over(path: Path, decision: ReviewDecision) -> None:
+    store = ReviewStore(path)
+    store.append(decision)
+    store.append(replace(decision, verdict=Verdict.REJECT))
+    assert [stored.verdict for stored in store.decisions()] == [Verdict.ACCEPT, Verdict.REJECT]
+    assert store.latest("Dr Ida")["verdict"].tolist() == ["reject"]
+
+
+@pytest.mark.parametrize("statement", ["UPDATE decisions SET verdict = 'reject'", "DELETE FROM decisions"])
+def test_the_database_itself_refuses_to_change_or_remove(path: Path, decision: ReviewDecision, statement: str) -> None:
+    ReviewStore(path).append(decision)
+    with pytest.raises(sqlite3.IntegrityError, match="append-only"):
+        sqlite3.connect(path).execute(statement)
+
+
+def test_decisions_can_be_asked_for_by_sample_finding_and_reader(path: Path, decision: ReviewDecision) -> None:
+    store = ReviewStore(path)
+    others = [replace(decision, sample_id="b"), replace(decision, finding="nodule"), replace(decision, reader="Dr Oz")]
+    assert store.append_all([decision, *others]) == [1, 2, 3, 4]
+    assert store.decisions(sample_id="b") == [others[0]]
+    assert store.decisions(finding="nodule") == [others[1]]
+    assert store.decisions(reader="Dr Oz") == [others[2]]
+    assert store.decisions(sample_id="a", finding="effusion", reader="Dr Ida") == [decision]
+    assert store.latest("Dr Nobody").empty
+
+
+def test_all_or_none_are_stored(path: Path, decision: ReviewDecision) -> None:
+    store = ReviewStore(path)
+    with pytest.raises(ReviewError, match="reader: blank"):
+        store.append_all([decision, replace(decision, reader=" ")])
+    assert store.decisions() == []
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"reader": "  "}, "reader: blank"),
+        ({"sample_id": ""}, "sample_id: blank"),
+        ({"item_fingerprint": ""}, "item_fingerprint: blank"),
+        ({"comment": "x" * (MAX_COMMENT + 1)}, "comment: 10001 characters, and at most 10000"),
+        ({"reader": "x" * (MAX_READER + 1)}, "reader: 201 characters"),
+        ({"decided_at": datetime(2026, 3, 1)}, "decided_at: 2026-03-01T00:00:00 has no time zone"),  # noqa: DTZ001
+        ({"comment": "ok \ud83e"}, "comment: character 4 is half a Unicode pair"),
+    ],
+)
+def test_a_decision_that_is_not_well_formed_is_refused(path: Path, decision: ReviewDecision, change: dict, said: str) -> None:
+    store = ReviewStore(path)
+    with pytest.raises(ReviewError, match=said):
+        store.append(replace(decision, **change))
+    assert store.decisions() == []
+
+
+def test_a_sqlite_url_names_the_same_store(path: Path, decision: ReviewDecision) -> None:
+    ReviewStore(f"sqlite:///{path}").append(decision)
+    assert ReviewStore(path).decisions() == [decision]
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("postgresql://me:secret@host/db", r"postgresql://me:\*\*\*@host/db: reviews are kept in a SQLite file"),
+        ("sqlite://", "reviews are kept in a SQLite file"),
+        ("://", "not a database URL"),
+    ],
+)
+def test_other_urls_are_refused_without_their_password(url: str, said: str) -> None:
+    with pytest.raises(ReviewError, match=said) as refusal:
+        ReviewStore(url)
+    assert "secret" not in str(refusal.value)
+
+
+def test_odd_characters_in_the_path_are_no_url(tmp_path: Path, decision: ReviewDecision) -> None:
+    odd = tmp_path / "run ?mode=memory#%41"
+    odd.mkdir()
+    ReviewStore(odd / "reviews.sqlite").append(decision)
+    assert ReviewStore(odd / "reviews.sqlite").decisions() == [decision]
+
+
+def test_a_missing_folder_is_said(tmp_path: Path) -> None:
+    with pytest.raises(ReviewError, match=r"nowhere/reviews\.sqlite: its folder does not exist"):
+        ReviewStore(tmp_path / "nowhere" / "reviews.sqlite")
+
+
+def test_a_folder_is_no_store(tmp_path: Path) -> None:
+    with pytest.raises(ReviewError, match="cannot be opened"):
+        ReviewStore(tmp_path)
+
+
+def test_a_file_that_is_no_database_is_left_alone(path: Path) -> None:
+    path.write_bytes(b"sample_id,verdict\n" * 100)
+    with pytest.raises(ReviewError, match="not a SQLite file"):
+        ReviewStore(path)
+    assert path.read_bytes() == b"sample_id,verdict\n" * 100
+
+
+@pytest.mark.parametrize("setup", ["PRAGMA user_version = 7", "CREATE TABLE other (x)"])
+def test_a_newer_or_a_foreign_store_is_refused(path: Path, setup: str) -> None:
+    sqlite3.connect(path).execute(setup)
+    with pytest.raises(ReviewError, match="not a review store of version 1"):
+        ReviewStore(path)
+
+
+def with_pragma(store: ReviewStore, pragma: str) -> ReviewStore:
+    """The same store whose connections set a real limit of SQLite itself."""
+    sa.event.listen(store._engine, "connect", lambda connection, _: connection.execute(pragma))
+    store.close()
+    return store
+
+
+def test_a_full_disk_is_said_and_stores_nothing(path: Path, decision: ReviewDecision) -> None:
+    store = with_pragma(ReviewStore(path), "PRAGMA max_page_count = 1")
+    with pytest.raises(StorageError, match="the disk is full, so nothing was stored"):
+        store.append_all([replace(decision, comment="x" * MAX_COMMENT)] * 3)
+    assert ReviewStore(path).decisions() == []
+
+
+def test_a_read_only_store_is_said(path: Path, decision: ReviewDecision) -> None:
+    store = with_pragma(ReviewStore(path), "PRAGMA query_only = ON")
+    with pytest.raises(StorageError, match="read-only, so nothing was stored"):
+        store.append(decision)
+
+
+def test_a_store_that_is_held_too_long_is_said(path: Path, decision: ReviewDecision) -> None:
+    store = ReviewStore(path, timeout=0.1)
+    holder = sqlite3.connect(path, isolation_level=None)
+    holder.execute("BEGIN IMMEDIATE")
+    with pytest.raises(ReviewError, match="another process holds the store"):
+        store.append(decision)
+    assert store.decisions() == []  # readers are not held up
+    holder.execute("ROLLBACK")
+    assert store.append(decision) == 1
+
+
+def test_a_damaged_store_is_said(path: Path, decision: ReviewDecision) -> None:
+    store = ReviewStore(path)
+    store.append_all([decision] * 50)
+    store.close()
+    with open(path, "rb+") as file:
+        file.seek(4096)
+        file.write(b"\xff" * 12288)
+    with pytest.raises(ReviewError, match="the review store failed"):
+        ReviewStore(path).decisions()
+
+
+def test_threads_share_a_store(path: Path, decision: ReviewDecision) -> None:
+    store = ReviewStore(path)
+    threads = [threading.Thread(target=lambda: [store.append(decision) for _ in range(25)]) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(store.decisions()) == 100
+
+
+def test_four_processes_lose_nothing(path: Path, repository: Path) -> None:
+    writers = [writer(path, f"reader {k}", 50, repository) for k in range(4)]
+    numbers = [int(line) for process in writers for line in process.communicate(timeout=120)[0].split()]
+    assert [process.returncode for process in writers] == [0, 0, 0, 0]
+    assert sorted(numbers) == list(range(1, 201))
+    stored = ReviewStore(path).decisions()
+    for k in range(4):
+        assert [d.sample_id for d in stored if d.reader == f"reader {k}"] == [f"s{i}" for i in range(50)]
+
+
+def test_what_was_confirmed_survives_a_kill(path: Path, repository: Path) -> None:
+    for round_ in range(3):
+        reader = f"round {round_}"
+        process = writer(path, reader, 100_000, repository)
+        assert process.stdout is not None
+        lines = [process.stdout.readline() for _ in range(20 + 7 * round_)]
+        time.sleep(0.01 * round_)
+        os.kill(process.pid, signal.SIGKILL)
+        lines += process.stdout.read().splitlines(keepends=True)
+        process.wait()
+        confirmed = {int(line) for line in lines if line.endswith("\n")}
+        assert len(confirmed) >= 20
+        assert confirmed <= set(ReviewStore(path).latest(reader)["number"])
+    assert sqlite3.connect(path).execute("PRAGMA integrity_check").fetchone() == ("ok",)
