@@ -69,19 +69,16 @@ def create_network(
     return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
-def preprocessing_of(network: EfficientNet, *, image_size: int | None, window: str) -> Preprocessing:
+def preprocessing_of(backbone: str, *, image_size: int | None, window: str) -> Preprocessing:
     """Reads what the weights expect from timm's record of them; AdvProp's different normalisation comes this way too.
 
     Args:
-        network: Built by ``create_network``.
+        backbone: As ``backbone_name`` returns it.
         image_size: Overrides the weights' own input size, pixels.
         window: How a radiograph's values become grey.
     """
-    facts = network.pretrained_cfg
-    return Preprocessing(
-        image_size=image_size or facts["input_size"][-1],
-        mean=tuple(facts["mean"]),
-        std=tuple(facts["std"]),
-        interpolation=facts["interpolation"],
-        window=window,
-    )
+    facts = timm.get_pretrained_cfg(backbone)
+    if facts is None:
+        raise ConfigError(f"model.backbone {backbone!r}: timm has no record of what its weights expect. Choose another.")
+    mean, std = ((float(red), float(green), float(blue)) for red, green, blue in (facts.mean, facts.std))
+    return Preprocessing(image_size or facts.input_size[-1], mean, std, facts.interpolation, window)

@@ -1,0 +1,110 @@
+"""Indexed samples to a dataset that may be learnt from: split, prepared, and checked for leakage before anything learns."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from medclassify.config import Config
+from medclassify.data import PreparedDataset, PreparedStore, prepare_store
+from medclassify.errors import ManifestError
+from medclassify.manifest import LeakageReport, Manifest, assign_splits, check_leakage, check_splits, require_no_leakage
+from medclassify.records import Exclusion, Preprocessing, Split
+from medclassify.workflows.cache import cache_folder
+from medclassify.workflows.console import progress, say, warn
+from medclassify.workflows.index import Indexed, report_exclusions
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Dataset:
+    """Everything the network may see.
+
+    Attributes:
+        manifest: Every sample has a split and a row in the store.
+        store: The prepared images.
+        exclusions: What was left out, from the first file to the last check.
+        leakage: What was checked across splits.
+        warnings: Splits too small or one-sided for a figure that the report will lack.
+        synthetic: The images are rendered.
+    """
+
+    manifest: Manifest
+    store: PreparedStore
+    exclusions: tuple[Exclusion, ...]
+    leakage: LeakageReport
+    warnings: tuple[str, ...]
+    synthetic: bool
+
+    def of_split(self, split: Split) -> PreparedDataset:
+        """The samples of one split, with targets and mask."""
+        part = self.manifest.of_split(split)
+        targets, mask = part.targets()
+        return PreparedDataset(self.store.images, self.store.rows(part.frame["sample_id"].tolist()), targets, mask)
+
+
+def make_dataset(indexed: Indexed, config: Config, preprocessing: Preprocessing) -> Dataset:
+    """Splits by patient, decodes once, and refuses to go on where a patient or picture crosses splits.
+
+    Raises:
+        LeakageError: A patient or an image is in two splits and no reason was given.
+        SplitError: A split cannot be used.
+        ManifestError: No image could be read.
+    """
+    manifest = indexed.manifest
+    exclusions = list(indexed.exclusions)
+    if config.data.task == "multiclass":
+        manifest, ambiguous = _one_finding_each(manifest)
+        exclusions += ambiguous
+        report_exclusions(ambiguous)
+    manifest = assign_splits(manifest, fractions=config.data.fractions, seed=config.seed_everything, mode=config.data.split)
+    require_no_leakage(check_leakage(manifest), config.data.allow_leakage)  # before minutes go into decoding
+    store, unreadable = prepare(manifest, preprocessing)
+    report_exclusions(unreadable)
+    manifest = manifest.keep(store.index["sample_id"])
+    hashes = dict(zip(store.index["sample_id"], store.index["pixel_sha256"], strict=True))
+    leakage = check_leakage(manifest, pixel_hashes=hashes)
+    require_no_leakage(leakage, config.data.allow_leakage)
+    if config.data.allow_leakage and not leakage.clean:
+        warn(f"patients or images cross splits, allowed because: {config.data.allow_leakage}")
+    warnings = check_splits(manifest)
+    counts = manifest.frame.groupby("split", observed=True).agg(images=("sample_id", "size"), patients=("patient_id", "nunique"))
+    parts = [f"{split} {counts.loc[split, 'images']} ({counts.loc[split, 'patients']} patients)" for split in Split if split in counts.index]
+    say(f"splits: {', '.join(parts)}; leakage check {'clean' if leakage.clean else 'NOT CLEAN'}")
+    for line in warnings:
+        warn(line)
+    return Dataset(manifest, store, (*exclusions, *unreadable), leakage, tuple(warnings), indexed.synthetic)
+
+
+def prepare(manifest: Manifest, preprocessing: Preprocessing) -> tuple[PreparedStore, list[Exclusion]]:
+    """Decodes a manifest's images into the cache, with progress shown."""
+    samples = list(zip(manifest.frame["sample_id"], manifest.frame["path"], strict=True))
+    with progress("preparing images") as move:
+        return prepare_store(samples, preprocessing, cache=cache_folder(), progress=move)
+
+
+def _one_finding_each(manifest: Manifest) -> tuple[Manifest, list[Exclusion]]:
+    targets, mask = manifest.targets()
+    single = mask.all(axis=1) & (targets.sum(axis=1) == 1)
+    out = [
+        Exclusion(path, "not exactly one finding", f"{path}: data.task multiclass needs exactly one finding a sample")
+        for path in manifest.frame["path"][~single]
+    ]
+    if not single.any():
+        raise ManifestError(f"no sample has exactly one of {', '.join(manifest.findings)}; use data.task multilabel.")
+    return manifest.keep(manifest.frame["sample_id"][single]), out
+
+
+def with_attributes(manifest: Manifest, attributes: Sequence[str]) -> tuple[str, ...]:
+    """The attributes to report by; one that no manifest column holds is refused.
+
+    Raises:
+        ManifestError: An attribute is not a column.
+    """
+    unknown = [name for name in attributes if name not in manifest.frame.columns]
+    if unknown:
+        known = ", ".join(("sex", "age_band", "view", "site", "manufacturer", *manifest.attributes))
+        raise ManifestError(f"data.attributes {unknown[0]!r} is not a column of the manifest. Known are: {known}.")
+    return tuple(attributes)
+
+
+def set_preprocessing(preprocessing: Preprocessing, config: Config) -> Preprocessing:
+    """The weights' preprocessing with the config's window."""
+    return replace(preprocessing, window=config.data.window)

@@ -1,0 +1,111 @@
+"""The main job: index → split → prepare → fine-tune → calibrate → evaluate on test → explain a sample → audit."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from medclassify.audit import AuditResult, ExplainedCase, write_audit
+from medclassify.config import Config, config_to_yaml, load_config
+from medclassify.manifest import read_manifest, write_exclusions
+from medclassify.models import backbone_name, preprocessing_of
+from medclassify.models import save_bundle
+from medclassify.records import Split
+from medclassify.runs import RunLayout, atomic_path, write_json, write_provenance, write_text
+from medclassify.workflows.dataset import Dataset, make_dataset, with_attributes
+from medclassify.workflows.explanations import check_sanity, choose_cases, reference_limits, write_explanations
+from medclassify.workflows.index import PHANTOM, Indexed, index_data
+from medclassify.workflows.learning import calibrated, learn, start_network
+from medclassify.workflows.reporting import metrics_json, report_facts
+from medclassify.workflows.run_folder import new_run, stage, unfinished_run
+from medclassify.workflows.scoring import Scorer
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Fitted:
+    """What a fit leaves.
+
+    Attributes:
+        run: The run directory.
+        audit: Estimates and gaps of the test split.
+        seconds: Wall time.
+    """
+
+    run: RunLayout
+    audit: AuditResult
+    seconds: float
+
+
+def fit(config_path: Path, overrides: Sequence[str] = (), *, resume: bool = False) -> Fitted:
+    """Fits a run, or goes on with one.
+
+    Args:
+        config_path: The YAML file.
+        overrides: ``--dotted.key value`` words over it.
+        resume: Go on from the run's last checkpoint.
+
+    Raises:
+        MedclassifyError: Something in config, data or disk has to be mended first; nothing is left half-written.
+    """
+    started = time.monotonic()
+    config = load_config(config_path, overrides)
+    run = unfinished_run(config, config_path.stem) if resume else new_run(config, config_path.stem)
+    config = replace(config, run_dir=str(run.root))
+    with stage("reading the data", run):
+        network, weights = start_network(config)
+        backbone = backbone_name(config.model.backbone, config.model.scale)
+        preprocessing = preprocessing_of(backbone, image_size=config.data.image_size, window=config.data.window)
+        dataset = make_dataset(_resumed(run, config) if resume else index_data(config.data), config, preprocessing)
+        attributes = with_attributes(dataset.manifest, config.data.attributes)
+        _write_inputs(run, config, dataset)
+    with stage("training", run):
+        probe, training = learn(network, dataset, config, preprocessing, run, resume=resume)
+    with stage("calibrating", run):
+        scorer = calibrated(network, dataset, config, preprocessing)
+        save_bundle(run.model, scorer.bundle)  # frozen before the test split is read
+    with stage("testing", run):
+        evaluated = dataset.manifest.keep(dataset.manifest.frame["sample_id"][dataset.manifest.frame["split"] != Split.TRAIN])
+        predictions = scorer.table(evaluated, dataset.store, attributes=attributes)
+        with atomic_path(run.predictions) as temporary:
+            predictions.to_parquet(temporary)
+        test = predictions[predictions["split"] == Split.TEST].reset_index(drop=True)
+    with stage("explaining", run):
+        shown, sanity = _explain(run, scorer, dataset, test, config.explain.samples)
+    with stage("auditing", run):
+        facts = report_facts(config, dataset, weights, training, probe, scorer, shown, sanity, attributes)
+        audit = write_audit(
+            run.audit,
+            test,
+            facts,
+            attributes=attributes,
+            margin=config.audit.margin,
+            bootstrap=config.audit.bootstrap,
+            seed=config.seed_everything,
+        )
+        seconds = time.monotonic() - started
+        write_json(run.metrics, metrics_json(audit, training, probe, seconds))
+        write_provenance(run, {**facts.provenance, "seconds": round(seconds, 1)})
+    return Fitted(run, audit, seconds)
+
+
+def _resumed(run: RunLayout, config: Config) -> Indexed:
+    """The samples and splits the run was started with: indexing again could draw others."""
+    return Indexed(read_manifest(run.manifest), [], synthetic=config.data.source == PHANTOM)
+
+
+def _write_inputs(run: RunLayout, config: Config, dataset: Dataset) -> None:
+    """What the run was made from; ``config.yaml`` last, for its presence marks a run that can be gone on with."""
+    dataset.manifest.write(run.manifest)
+    if not run.exclusions.exists():  # a resumed run keeps the list of its first start
+        write_exclusions(run.exclusions, dataset.exclusions)
+    write_json(run.leakage, dataset.leakage.to_json())
+    write_text(run.config, config_to_yaml(config))
+
+
+def _explain(run: RunLayout, scorer: Scorer, dataset: Dataset, test, count: int) -> tuple[list[ExplainedCase], dict]:
+    reference = dataset.manifest.of_split(Split.CALIBRATE).frame["sample_id"].tolist()
+    paths = dict(zip(dataset.manifest.frame["sample_id"], dataset.manifest.frame["path"], strict=True))
+    sanity = check_sanity(scorer, dataset.store, reference)
+    cases = choose_cases(test, paths, count)
+    limits = reference_limits(scorer, dataset.store, reference)
+    return write_explanations(run.explain, scorer, dataset.store, cases, limits, sanity), sanity

@@ -1,0 +1,79 @@
+"""Scores new images with a finished run."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from medclassify.errors import ConfigError
+from medclassify.manifest import Manifest, PatientHasher, read_manifest, unlabelled_manifest, write_exclusions
+from medclassify.records import Exclusion
+from medclassify.runs import RunLayout, atomic_path
+from medclassify.workflows.console import say, warn
+from medclassify.workflows.dataset import prepare
+from medclassify.workflows.index import read_headers, report_exclusions
+from medclassify.workflows.scoring import Scorer
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Predicted:
+    """Scores of new images.
+
+    Attributes:
+        predictions: The predictions table; targets are missing.
+        exclusions: Files that could not be scored, each with its reason.
+        out: Where the table was written.
+    """
+
+    predictions: pd.DataFrame
+    exclusions: tuple[Exclusion, ...]
+    out: Path
+
+
+def predict(run_folder: Path, sources: Sequence[str], out: Path) -> Predicted:
+    """Scores files, folders or a manifest; what cannot be read is listed beside the table, and the rest is scored.
+
+    Args:
+        run_folder: A finished run.
+        sources: Images, folders, or one manifest.
+        out: ``.parquet`` or ``.csv``.
+
+    Raises:
+        MedclassifyError: The run, the sources or the output name is not usable.
+    """
+    if out.suffix not in (".parquet", ".csv"):
+        raise ConfigError(f"--out {out}: unknown kind of table {out.suffix!r}. Name it .parquet or .csv.")
+    run = RunLayout.open(run_folder)
+    scorer = Scorer.of_run(run.model)
+    if scorer.bundle.synthetic:
+        warn("this model learnt from SYNTHETIC images: its probabilities mean nothing for patients")
+    manifest, unreadable = _samples(sources)
+    store, broken = prepare(manifest, scorer.bundle.preprocessing)
+    exclusions = (*unreadable, *broken)
+    report_exclusions(exclusions)
+    manifest = manifest.keep(store.index["sample_id"])
+    predictions = scorer.table(manifest, store, attributes=("sex", "age_band", "view", "site"))
+    paths = manifest.frame.set_index("sample_id")["path"]
+    predictions.insert(1, "path", predictions["sample_id"].map(paths))
+    write_table(predictions, out)
+    write_exclusions(out.with_suffix(".exclusions.csv"), exclusions)
+    say(f"scored {len(manifest)} images for {len(scorer.bundle.findings)} findings")
+    return Predicted(predictions, exclusions, out)
+
+
+def write_table(table: pd.DataFrame, out: Path) -> None:
+    """Writes Parquet or CSV, by the name's suffix, whole or not at all."""
+    with atomic_path(out) as temporary:
+        if out.suffix == ".parquet":
+            table.to_parquet(temporary)
+        else:
+            table.to_csv(temporary, index=False)
+
+
+def _samples(sources: Sequence[str]) -> tuple[Manifest, list[Exclusion]]:
+    first = Path(sources[0])
+    if len(sources) == 1 and first.suffix in (".parquet", ".csv") and first.is_file():
+        return read_manifest(first), []
+    headers, unreadable = read_headers([Path(source) for source in sources])
+    return unlabelled_manifest(headers, PatientHasher(), sources=[Path(source) for source in sources]), unreadable

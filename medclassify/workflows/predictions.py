@@ -1,0 +1,58 @@
+"""The predictions table: tidy, one row a sample and finding (docs/reference/predictions.md)."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from medclassify.manifest import Manifest
+from medclassify.records import LogitTable, OperatingPoint, ProbabilityTable
+
+
+def predictions_table(
+    manifest: Manifest,
+    logits: LogitTable,
+    raw: ProbabilityTable,
+    calibrated: ProbabilityTable,
+    points: Sequence[OperatingPoint],
+    *,
+    attributes: Sequence[str],
+) -> pd.DataFrame:
+    """Joins scores with truth and attributes on ``sample_id``.
+
+    Args:
+        manifest: Holds at least the samples that were scored.
+        logits: (N, K).
+        raw: Uncalibrated probabilities of the same samples.
+        calibrated: Calibrated probabilities of the same samples.
+        points: One operating point a finding.
+        attributes: Manifest columns to carry along.
+
+    Returns:
+        Columns ``sample_id, patient_id, finding, target, logit, prob_raw, prob_cal, threshold, decision, split``, then attributes.
+        ``target`` is missing where the label is unknown or uncertain.
+    """
+    facts = manifest.frame.set_index("sample_id").loc[list(logits.sample_ids)]
+    threshold = {point.finding: point.threshold for point in points}
+    tables = []
+    for k, finding in enumerate(logits.findings):
+        labels = facts[finding].astype("Int8") if finding in facts else pd.Series(pd.NA, facts.index, dtype="Int8")
+        tables.append(
+            pd.DataFrame(
+                {
+                    "sample_id": logits.sample_ids,
+                    "patient_id": facts["patient_id"].to_numpy(),
+                    "finding": finding,
+                    "target": labels.where(labels >= 0).to_numpy(),
+                    "logit": logits.logits[:, k],
+                    "prob_raw": raw.probabilities[:, k],
+                    "prob_cal": calibrated.probabilities[:, k],
+                    "threshold": threshold[finding],
+                    "decision": calibrated.probabilities[:, k] >= threshold[finding],
+                    "split": facts["split"].to_numpy(),
+                    **{name: facts[name].to_numpy() for name in attributes},
+                }
+            )
+        )
+    order = np.arange(len(logits.sample_ids) * len(tables)).reshape(len(tables), -1).T.ravel()
+    return pd.concat(tables, ignore_index=True).iloc[order].reset_index(drop=True)

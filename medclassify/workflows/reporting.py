@@ -1,0 +1,101 @@
+"""Gathers what a report and ``metrics.json`` say besides the statistics."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any
+
+from medclassify.audit import AuditResult, ExplainedCase, ReportFacts, describe_splits
+from medclassify.config import Config
+from medclassify.models import WeightsReport
+from medclassify.training import HeadProbe, TrainingResult
+from medclassify.workflows.dataset import Dataset
+from medclassify.workflows.environment import code_commit, hardware, versions
+from medclassify.workflows.scoring import Scorer
+
+
+def report_facts(
+    config: Config,
+    dataset: Dataset,
+    weights: WeightsReport,
+    training: TrainingResult,
+    probe: HeadProbe | None,
+    scorer: Scorer,
+    shown: Sequence[ExplainedCase],
+    sanity: dict[str, Any],
+    attributes: Sequence[str],
+) -> ReportFacts:
+    """Everything the audit report prints that is not computed from the predictions."""
+    network, preprocessing = scorer.bundle.network, scorer.bundle.preprocessing
+    synthetic = dataset.synthetic
+    return ReportFacts(
+        title=f"{scorer.bundle.backbone} on {'synthetic demonstration data' if synthetic else config.data.source}",
+        synthetic=synthetic,
+        weights=weights.to_json(),
+        model={
+            "backbone": scorer.bundle.backbone,
+            "image_size": preprocessing.image_size,
+            "parameters": sum(parameter.numel() for parameter in network.parameters()),
+            "task": scorer.bundle.task,
+            "weights_sha256": scorer.bundle.fingerprint,
+            "kept_epoch": training.best_epoch + 1,
+            "chosen_by": training.monitor,
+            "head_alone_tune_auroc": probe.tune_auroc if probe else None,
+        },
+        config=asdict(config),
+        exclusions=dict(Counter(exclusion.reason for exclusion in dataset.exclusions)),
+        leakage={**dataset.leakage.to_json(), "allowed": config.data.allow_leakage},
+        operating_points=scorer.points,
+        calibration_notes=scorer.calibrator.notes,
+        history=training.history,
+        explanations=shown,
+        sanity=sanity,
+        statements=config.audit.statements,
+        provenance=provenance(config, dataset, weights, scorer),
+        warnings=dataset.warnings,
+        data={"licence": config.data.licence, "consent": config.data.consent, "excluded_on_request": len(config.data.exclude_patients)},
+        **describe_splits(dataset.manifest.frame, dataset.manifest.findings, attributes),
+    )
+
+
+def provenance(config: Config, dataset: Dataset, weights: WeightsReport, scorer: Scorer) -> dict[str, Any]:
+    """What the run was made from and with."""
+    return {
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "synthetic": dataset.synthetic,
+        "data_sha256": dataset.manifest.fingerprint,
+        "licence": config.data.licence,
+        "consent": config.data.consent,
+        "allow_leakage": config.data.allow_leakage,
+        "weights": weights.to_json(),
+        "model_sha256": scorer.bundle.fingerprint,
+        "seed": config.seed_everything,
+        "versions": versions(),
+        "hardware": hardware(),
+        "git_commit": code_commit(),
+    }
+
+
+def metrics_json(audit: AuditResult, training: TrainingResult, probe: HeadProbe | None, seconds: float) -> dict[str, Any]:
+    """The headline figures of the test split, and how the training went."""
+    overall = [row for row in audit.estimates if row.attribute == "all"]
+    return {
+        "split": "test",
+        "estimates": [
+            {"finding": row.finding, "metric": row.metric, "n": row.n, "n_pos": row.n_pos, **asdict(row.estimate)} for row in overall
+        ],
+        "macro_auroc": audit.macro_auroc,
+        "macro_left_out": list(audit.macro_left_out),
+        "training": {
+            "epochs": len(training.history),
+            "kept_epoch": training.best_epoch + 1,
+            "monitor": training.monitor,
+            "best_score": training.best_score,
+            "stopped_early": training.stopped_early,
+            "step_share": training.step_share,
+            "history": list(training.history),
+            "head_alone": asdict(probe) if probe else None,
+        },
+        "seconds": round(seconds, 1),
+    }
