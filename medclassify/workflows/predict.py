@@ -48,7 +48,7 @@ def predict(run_folder: Path, sources: Sequence[str], out: Path) -> Predicted:
     scorer = Scorer.of_run(run.model)
     if scorer.bundle.synthetic:
         warn("this model learnt from SYNTHETIC images: its probabilities mean nothing for patients")
-    manifest, unreadable = _samples(sources)
+    manifest, unreadable = samples_of(sources)
     store, broken = prepare(manifest, scorer.bundle.preprocessing)
     exclusions = (*unreadable, *broken)
     report_exclusions(exclusions)
@@ -71,7 +71,8 @@ def write_table(table: pd.DataFrame, out: Path) -> None:
             table.to_csv(temporary, index=False)
 
 
-def _samples(sources: Sequence[str]) -> tuple[Manifest, list[Exclusion]]:
+def samples_of(sources: Sequence[str]) -> tuple[Manifest, list[Exclusion]]:
+    """The images that a verb was pointed at, as a manifest without labels, and the files that could not be read."""
     first = Path(sources[0])
     if len(sources) == 1 and first.suffix in (".parquet", ".csv") and first.is_file():
         return read_manifest(first), []

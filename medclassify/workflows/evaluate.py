@@ -1,0 +1,91 @@
+"""Scores and audits a labelled manifest with a finished run's frozen model and thresholds."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from medclassify.audit import AuditResult, ReportFacts, describe_splits, write_audit
+from medclassify.config import load_config
+from medclassify.errors import ManifestError, RunError
+from medclassify.manifest import Manifest, read_manifest
+from medclassify.records import Split
+from medclassify.runs import RunLayout
+from medclassify.runs.provenance import read_provenance
+from medclassify.workflows.console import warn
+from medclassify.workflows.dataset import prepare, with_attributes
+from medclassify.workflows.index import report_exclusions
+from medclassify.workflows.predict import write_table
+from medclassify.workflows.scoring import Scorer
+
+
+def evaluate(run_folder: Path, manifest_path: Path | None, out: Path | None) -> tuple[AuditResult, Path]:
+    """Scores a manifest, or the run's own test split, and audits the result.
+
+    Args:
+        run_folder: A finished run.
+        manifest_path: A labelled manifest; None takes the run's test split.
+        out: Folder for ``predictions.parquet`` and ``audit/``; a folder beside the run when left out.
+
+    Returns:
+        The audit, and the folder.
+
+    Raises:
+        ManifestError: The manifest lacks the model's findings or the config's attributes.
+        RunError: The folder holds something already.
+    """
+    run = RunLayout.open(run_folder)
+    name = manifest_path.stem if manifest_path else "test"
+    out = out or run.root.with_name(f"{run.root.name}-on-{name}")
+    if out.exists() and any(out.iterdir()):
+        raise RunError(f"{out}: is not empty. Choose another folder with --out.")
+    scorer, config = Scorer.of_run(run.model), load_config(run.config)
+    manifest = _labelled(read_manifest(manifest_path or run.manifest), scorer)
+    if manifest_path is None:
+        manifest = manifest.of_split(Split.TEST)
+    store, exclusions = prepare(manifest, scorer.bundle.preprocessing)
+    report_exclusions(exclusions)
+    manifest = manifest.keep(store.index["sample_id"])
+    attributes = with_attributes(manifest, config.data.attributes)
+    predictions = scorer.table(manifest, store, attributes=attributes)
+    write_table(predictions, out / "predictions.parquet")
+    provenance = read_provenance(run)
+    facts = ReportFacts(
+        title=f"{scorer.bundle.backbone} of {run.root.name} on {name}",
+        synthetic=scorer.bundle.synthetic,
+        weights=provenance["weights"],
+        exclusions={exclusion.reason: sum(e.reason == exclusion.reason for e in exclusions) for exclusion in exclusions},
+        operating_points=scorer.points,
+        calibration_notes=scorer.calibrator.notes,
+        statements=config.audit.statements,
+        provenance={key: value for key, value in provenance.items() if key != "files"},
+        warnings=_overlap(run, manifest, manifest_path),
+        **describe_splits(manifest.frame, scorer.bundle.findings, attributes),
+    )
+    audit = write_audit(
+        out / "audit", predictions, facts, attributes=attributes, margin=config.audit.margin, bootstrap=config.audit.bootstrap,
+        seed=config.seed_everything,
+    )  # fmt: skip
+    return audit, out
+
+
+def _labelled(manifest: Manifest, scorer: Scorer) -> Manifest:
+    missing = [name for name in scorer.bundle.findings if name not in manifest.frame.columns]
+    if missing:
+        raise ManifestError(
+            f"{manifest.source}: has no column for {', '.join(missing)}, which the model predicts. "
+            "Add it with 1, 0 or blank; blank everywhere if it was not labelled."
+        )
+    return replace(manifest, findings=scorer.bundle.findings) if manifest.findings != scorer.bundle.findings else manifest
+
+
+def _overlap(run: RunLayout, manifest: Manifest, manifest_path: Path | None) -> tuple[str, ...]:
+    """Patients the model has learnt from must not be counted as external evidence in silence."""
+    if manifest_path is None:
+        return ()
+    seen = read_manifest(run.manifest)
+    known = set(seen.frame["patient_id"][seen.frame["split"] != Split.TEST])
+    both = sorted(known & set(manifest.frame["patient_id"]))
+    if not both:
+        return ()
+    line = f"{len(both)} patients of this manifest were in the run's train, tune or calibrate split (first: {both[0]}): figures are too good"
+    warn(line)
+    return (line,)

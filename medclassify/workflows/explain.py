@@ -1,0 +1,51 @@
+"""Saliency maps of any images with a finished run."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from medclassify.errors import ConfigError, RunError
+from medclassify.runs import RunLayout
+from medclassify.workflows.dataset import prepare
+from medclassify.workflows.explanations import Case, write_explanations
+from medclassify.workflows.index import report_exclusions
+from medclassify.workflows.predict import samples_of
+from medclassify.workflows.scoring import Scorer
+
+
+def explain(run_folder: Path, sources: Sequence[str], out: Path, finding: str | None) -> tuple[int, bool]:
+    """Writes overlays and raw maps.
+
+    Args:
+        run_folder: A finished run; its saliency limits and sanity verdict are used.
+        sources: Images, folders, or one manifest.
+        out: A new or empty folder.
+        finding: One finding, or None for all.
+
+    Returns:
+        How many maps were written, and whether this model's maps passed the sanity check.
+
+    Raises:
+        ConfigError: The model has no such finding.
+        RunError: The folder is not empty.
+    """
+    run = RunLayout.open(run_folder)
+    scorer = Scorer.of_run(run.model)
+    if finding is not None and finding not in scorer.bundle.findings:
+        raise ConfigError(f"--finding {finding!r}: the model predicts {', '.join(scorer.bundle.findings)}.")
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise RunError(f"{out}: exists and is not an empty folder. Choose another one with --out.")
+    index = json.loads((run.explain / "index.json").read_text(encoding="utf-8"))
+    manifest, unreadable = samples_of(sources)
+    store, broken = prepare(manifest, scorer.bundle.preprocessing)
+    report_exclusions([*unreadable, *broken])
+    manifest = manifest.keep(store.index["sample_id"])
+    predictions = scorer.table(manifest, store, attributes=())
+    paths = manifest.frame.set_index("sample_id")["path"]
+    cases = [
+        Case(row["sample_id"], row["finding"], paths[row["sample_id"]], None, float(row["prob_cal"]), float(row["threshold"]))
+        for row in predictions.to_dict("records")
+        if finding in (None, row["finding"])
+    ]
+    write_explanations(out, scorer, store, cases, index["limit"], index["sanity"])
+    return len(cases), bool(index["sanity"]["passed"])
