@@ -1,0 +1,66 @@
+"""Statistics on arrays: every number with an interval, its method, and whether it may be believed."""
+
+from medclassify.metrics.auprc import auprc
+from medclassify.metrics.auroc import auroc, auroc_covariance
+from medclassify.metrics.bootstrap import (
+    WeightedAuroc,
+    WeightedAveragePrecision,
+    WeightedRatio,
+    draw_patients,
+    percentiles,
+    replicate,
+)
+from medclassify.metrics.borkan import cross_aurocs
+from medclassify.metrics.brier import BrierParts, brier, brier_parts
+from medclassify.metrics.cells import MIN_CELL, MIN_DENOMINATOR, STABLE_CELL
+from medclassify.metrics.checks import labelled, patient_codes
+from medclassify.metrics.curves import ReliabilityBins, RocPoints, reliability_bins, roc_curve_points
+from medclassify.metrics.ece import ece
+from medclassify.metrics.gap import Gap
+from medclassify.metrics.logistic import MIN_SLOPE_CELL, calibration_intercept, calibration_slope
+from medclassify.metrics.newcombe import newcombe_interval, rate_gaps
+from medclassify.metrics.observed_expected import oe_ratio
+from medclassify.metrics.paired import delong_paired
+from medclassify.metrics.proportions import clopper_pearson, wilson
+from medclassify.metrics.rates import RATES, rates
+from medclassify.metrics.unpaired import auroc_gap, delong_unpaired
+
+__all__ = [
+    "MIN_CELL",
+    "MIN_DENOMINATOR",
+    "MIN_SLOPE_CELL",
+    "RATES",
+    "STABLE_CELL",
+    "BrierParts",
+    "Gap",
+    "ReliabilityBins",
+    "RocPoints",
+    "WeightedAuroc",
+    "WeightedAveragePrecision",
+    "WeightedRatio",
+    "auprc",
+    "auroc",
+    "auroc_covariance",
+    "auroc_gap",
+    "brier",
+    "brier_parts",
+    "calibration_intercept",
+    "calibration_slope",
+    "clopper_pearson",
+    "cross_aurocs",
+    "delong_paired",
+    "delong_unpaired",
+    "draw_patients",
+    "ece",
+    "labelled",
+    "newcombe_interval",
+    "oe_ratio",
+    "patient_codes",
+    "percentiles",
+    "rate_gaps",
+    "rates",
+    "reliability_bins",
+    "replicate",
+    "roc_curve_points",
+    "wilson",
+]
