@@ -13,7 +13,7 @@ from medclassify.errors import ConfigError
 CONFIGS = sorted((Path(__file__).resolve().parents[2] / "configs").glob("*.yaml"))
 TOP_LEVEL = {"seed_everything", "run_dir", "data", "model", "trainer", "optimizer", "calibration", "explain", "audit", "review"}
 
-every_config = pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+every_config = pytest.mark.parametrize("path", CONFIGS, ids=[path.stem for path in CONFIGS])
 
 
 def leaves(values: dict[str, Any], prefix: str = "") -> list[str]:

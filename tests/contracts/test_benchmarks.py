@@ -80,7 +80,7 @@ def test_every_benchmark_is_described(name: str, repository: Path):
         assert f"`{key}`" in described, key
 
 
-@pytest.mark.parametrize("path", RESULTS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", RESULTS, ids=[path.stem for path in RESULTS])
 def test_every_kept_result_has_the_form(path: Path):
     record = json.loads(path.read_text(encoding="utf-8"))
     assert list(record) == ["name", "machine", "versions", "commit", "measures"]
