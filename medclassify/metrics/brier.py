@@ -81,7 +81,7 @@ def brier_parts(y: ArrayLike, p: ArrayLike) -> BrierParts:
     if not samples.positive.size:
         raise MetricError("y must hold at least one sample to divide a Brier score; received none.")
     label = samples.positive.astype(np.float64)
-    values, group, counts = np.unique(samples.score, return_inverse=True, return_counts=True)
+    _, group, counts = np.unique(samples.score, return_inverse=True, return_counts=True)
     observed = np.bincount(group, weights=label) / counts
     recalibrated = np.asarray(optimize.isotonic_regression(observed, weights=counts).x)[group]
     score = float(((samples.score - label) ** 2).mean())
