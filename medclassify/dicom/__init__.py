@@ -1,5 +1,9 @@
 """Image files in and out: headers, pixels in known units, folders searched, radiographs written (pydicom only here)."""
 
-from medclassify.dicom.write import NewInstance, write_image
+from medclassify.dicom.find import find_images
+from medclassify.dicom.header import read_header
+from medclassify.dicom.image import read_image
+from medclassify.dicom.instance import NewInstance
+from medclassify.dicom.write import write_image
 
-__all__ = ["NewInstance", "write_image"]
+__all__ = ["NewInstance", "find_images", "read_header", "read_image", "write_image"]

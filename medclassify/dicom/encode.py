@@ -45,7 +45,7 @@ def encode_rle(pixels: NDArray[np.generic]) -> bytes:
     return struct.pack("<16L", len(segments), *offsets) + b"".join(segments)
 
 
-def _compress(pixels: NDArray[np.generic], bits_stored: int, encoding: Encoding) -> bytes:
+def _compress(pixels: NDArray[np.generic], bits_stored: int, encoding: Encoding) -> bytes | bytearray:
     match encoding:
         case "rle":
             return encode_rle(pixels)

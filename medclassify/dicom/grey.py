@@ -1,0 +1,104 @@
+"""Which VOI transformation an image gets, and in what words that is recorded."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from medclassify.dicom import tags
+from medclassify.dicom.elements import Parsed
+from medclassify.dicom.lut import read_table
+from medclassify.dicom.polarity import invert
+from medclassify.dicom.voi import percentile_range, stretch, window_linear, window_linear_exact, window_sigmoid
+from medclassify.records import Units
+
+_FUNCTIONS = {"LINEAR": window_linear, "LINEAR_EXACT": window_linear_exact, "SIGMOID": window_sigmoid}
+
+
+@dataclass(slots=True, eq=False)
+class Values:
+    """An image on its way: the values after the modality LUT and what is known of them.
+
+    Attributes:
+        pixels: float32 (H, W); changed in place.
+        padding: bool (H, W), True where a pixel is padding; or None.
+        limits: The lowest and highest value that could occur.
+        units: ``Units.HU`` or ``Units.STORED``.
+        inverted: Whether low values are bright.
+        applied: What was done, in order.
+        warnings: What a person should know.
+        reason: Why it is inverted, in words.
+    """
+
+    pixels: NDArray[np.float32]
+    padding: NDArray[np.bool_] | None
+    limits: tuple[float, float]
+    units: Units
+    inverted: bool
+    applied: list[str]
+    warnings: list[str]
+    reason: str = ""
+
+
+def to_grey(values: Values, parsed: Parsed | None, window: Literal["voi", "percentile", "full"]) -> None:
+    """Turns values into grey in [0, 1], dense bright, in place: VOI first, then the polarity, once.
+
+    Args:
+        values: The image; ``pixels``, ``applied`` and ``warnings`` are changed.
+        parsed: The file, for its VOI attributes; None for a picture.
+        window: Which transformation.
+    """
+    if window == "full":
+        low, high = values.limits
+        values.pixels = stretch(values.pixels, low, high)
+        values.applied.append(f"full range {low:g} to {high:g}")
+    elif window == "percentile" or not (_apply_table(values, parsed) or _apply_window(values, parsed)):
+        _apply_percentiles(values)
+    if values.inverted:
+        values.pixels = invert(values.pixels)
+        values.applied.append(f"inverted ({values.reason})")
+    if values.padding is not None:
+        values.pixels[values.padding] = 0  # black, whatever a window makes of the darkest valid value
+
+
+def _apply_percentiles(values: Values) -> None:
+    low, high = percentile_range(values.pixels, values.padding)
+    if high > low:
+        values.pixels = stretch(values.pixels, low, high)
+    else:
+        values.pixels.fill(0)
+    values.applied.append(f"percentiles 0.5 to 99.5: {low:g} to {high:g}")
+
+
+def _apply_table(values: Values, parsed: Parsed | None) -> bool:
+    table = read_table(parsed, tags.VOI_LUT_SEQUENCE, signed_input=values.limits[0] < 0) if parsed else None
+    if table is None:
+        return False
+    highest = max(table.highest, (1 << int(table.entries.max()).bit_length()) - 1)
+    if highest != table.highest:
+        values.warnings.append(f"the VOI LUT's entries need more than the {table.bits} bits it claims: scaled by {highest}")
+    values.pixels = stretch(table.apply(values.pixels), 0, highest)
+    values.applied.append(f"VOI LUT of {len(table.entries)} entries")
+    return True
+
+
+def _apply_window(values: Values, parsed: Parsed | None) -> bool:
+    centers = parsed.numbers(tags.WINDOW_CENTER) if parsed else []
+    widths = parsed.numbers(tags.WINDOW_WIDTH) if parsed else []
+    if parsed is None or not centers or not widths:
+        values.warnings.append("no window in the file: the 0.5th to 99.5th percentile are black and white")
+        return False
+    center, width = centers[0], widths[0]
+    function = parsed.text(tags.VOI_LUT_FUNCTION) or "LINEAR"
+    if function not in _FUNCTIONS or width <= 0:
+        values.warnings.append(
+            f"window {center:g}/{width:g} {function} is not one that DICOM defines: percentiles 0.5 to 99.5 are used"
+        )
+        return False
+    if function == "LINEAR" and width < 1:
+        values.warnings.append(f"window width {width:g} is below 1, which LINEAR does not allow: taken as LINEAR_EXACT")
+        function = "LINEAR_EXACT"
+    values.pixels = _FUNCTIONS[function](values.pixels, center, width)
+    values.applied.append(f"window {center:g}/{width:g} {function}" + (f" (first of {len(centers)})" if centers[1:] else ""))
+    return True

@@ -1,0 +1,145 @@
+"""The pixel path: one image file into float32 in known units, with a record of everything that was done to it.
+
+Order of operations, PS3.3 C.11 and PS3.4 N.2: stored values → padding → modality LUT → VOI → polarity.
+"""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, BinaryIO, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from medclassify.dicom import tags
+from medclassify.dicom.elements import Parsed
+from medclassify.dicom.grey import Values, to_grey
+from medclassify.dicom.header import parsed_header
+from medclassify.dicom.lut import read_table
+from medclassify.dicom.modality import apply_rescale, rescaled_range
+from medclassify.dicom.opening import open_image
+from medclassify.dicom.padding import fill_padding, padding_mask
+from medclassify.dicom.parse import parse, read_head
+from medclassify.dicom.picture import decode_picture, picture_header
+from medclassify.dicom.pixels import PixelFacts, decode_pixels, pixel_facts, refuse_unsupported
+from medclassify.dicom.polarity import is_inverted
+from medclassify.dicom.sniff import Kind
+from medclassify.errors import ConfigError, DecodeError
+from medclassify.records import DicomImage, InstanceHeader, Units
+
+Window = Literal["voi", "percentile", "full", "none"]
+_WINDOWS = ("voi", "percentile", "full", "none")
+
+
+def read_image(path: Path | str, *, window: Window = "voi") -> DicomImage:
+    """Decodes one image into float32 with known units.
+
+    Args:
+        path: A DICOM, PNG or JPEG file.
+        window: How values become grey: ``voi`` (the file's own VOI LUT or first window, percentiles where it has none),
+            ``percentile`` (0.5th to 99.5th), ``full`` (the whole range that can be stored), or ``none``: no grey, but
+            Hounsfield units of a CT and the values after the modality LUT of anything else.
+
+    Returns:
+        The image, its header, what was applied, and what a person should know about it.
+
+    Raises:
+        DicomError: The file is not an image, is damaged, or must not be guessed about; one line that names the file.
+        ConfigError: ``window`` is none of the four.
+    """
+    if window not in _WINDOWS:
+        raise ConfigError(f"window must be one of {', '.join(_WINDOWS)}; received {window!r}.")
+    with open_image(path) as handle:
+        kind, head = read_head(handle, str(path))
+        if kind in (Kind.PNG, Kind.JPEG):
+            return _read_picture(handle, str(path), kind, head, window)
+        parsed = parse(handle, str(path), kind, head)
+        header = parsed_header(parsed)
+        refuse_unsupported(header)
+        facts = pixel_facts(parsed)
+        stored, applied = decode_pixels(handle, parsed, header, facts)
+    return _finish(_modality_values(stored, parsed, header, facts, applied), parsed, header, window)
+
+
+def _read_picture(handle: BinaryIO, path: str, kind: Kind, head: bytes, window: Window) -> DicomImage:
+    header = picture_header(handle, path, kind, head)
+    refuse_unsupported(header)
+    stored = decode_picture(handle, header, kind)
+    values = Values(stored.astype(np.float32), None, (0.0, float(np.iinfo(stored.dtype).max)), Units.STORED, False, [], [])
+    return _finish(values, None, header, window)
+
+
+def _modality_values(
+    stored: NDArray[Any], parsed: Parsed, header: InstanceHeader, facts: PixelFacts, applied: Iterable[str]
+) -> Values:
+    """Padding and modality LUT; the padding is found before the LUT and filled after it."""
+    inverted, reason, contradiction = is_inverted(header.photometric, parsed.text(tags.PRESENTATION_LUT_SHAPE))
+    done = [part for part in (parsed.note, *applied) if part]
+    warnings = [contradiction] if contradiction else []
+    mask = _padding(stored, parsed, facts, warnings)
+    table = read_table(parsed, tags.MODALITY_LUT_SEQUENCE, signed_input=facts.signed)
+    if table is not None:
+        values, limits = table.apply(stored), (0.0, float(table.highest))
+        unit = parsed.within(parsed.sequences[tags.MODALITY_LUT_SEQUENCE][0]).text(tags.MODALITY_LUT_TYPE)
+        done.append(f"modality LUT of {len(table.entries)} entries")
+    else:
+        slope, intercept, rescaled = _rescale(parsed)
+        values = apply_rescale(stored.astype(np.float32), slope, intercept)
+        limits = rescaled_range(facts.lowest, facts.highest, slope, intercept)
+        unit = (parsed.text(tags.RESCALE_TYPE) or "HU") if rescaled else ""
+        if rescaled:
+            done.append(f"rescale slope={slope:g} intercept={intercept:g}")
+    if mask is not None:
+        filled = fill_padding(values, mask, bright_is_low=inverted)
+        done.append(f"padding ({mask.mean():.1%} of the pixels) set to {filled:g}, the darkest valid value")
+    hounsfield = header.modality == "CT" and unit == "HU"
+    if header.modality == "CT" and not hounsfield:
+        warnings.append(f"a CT whose values are {unit or 'not rescaled'}: not Hounsfield units")
+    return Values(values, mask, limits, Units.HU if hounsfield else Units.STORED, inverted, done, warnings, reason)
+
+
+def _padding(stored: NDArray[Any], parsed: Parsed, facts: PixelFacts, warnings: list[str]) -> NDArray[np.bool_] | None:
+    values = [_stored_value(parsed, tag, facts) for tag in (tags.PIXEL_PADDING_VALUE, tags.PIXEL_PADDING_RANGE_LIMIT)]
+    if values[0] is None:
+        return None
+    mask = padding_mask(stored, values[0], values[1])
+    if not mask.any():
+        return None
+    if mask.all():
+        warnings.append(f"every pixel is Pixel Padding Value (0028,0120) {values[0]}: taken as image")
+        return None
+    return mask
+
+
+def _stored_value(parsed: Parsed, tag: int, facts: PixelFacts) -> int | None:
+    """A value written like a pixel; writers of signed images often leave the sign to the reader."""
+    found = parsed.integers(tag, signed=facts.signed)
+    if not found:
+        return None
+    value = found[0]
+    return value - (1 << facts.bits_allocated) if facts.signed and value >= 1 << (facts.bits_allocated - 1) else value
+
+
+def _rescale(parsed: Parsed) -> tuple[float, float, bool]:
+    slopes, intercepts = parsed.numbers(tags.RESCALE_SLOPE), parsed.numbers(tags.RESCALE_INTERCEPT)
+    slope, intercept = (slopes or [1.0])[0], (intercepts or [0.0])[0]
+    if slope == 0 or abs(slope) > 1e6 or abs(intercept) > 1e9:
+        raise DecodeError(
+            f"{parsed.path}: {parsed.name(tags.RESCALE_SLOPE)} {slope:g} and intercept {intercept:g} leave no image."
+        )
+    return slope, intercept, bool(slopes or intercepts)
+
+
+def _finish(values: Values, parsed: Parsed | None, header: InstanceHeader, window: Window) -> DicomImage:
+    """VOI and polarity, and the warnings that only the finished pixels give."""
+    low, high = float(values.pixels.min()), float(values.pixels.max())
+    if low == high:
+        values.warnings.append(f"constant image: every pixel is {low:g}")
+    if header.burned_in:
+        values.warnings.append("Burned In Annotation (0028,0301) is YES: the pixels may name the patient")
+    units = values.units
+    if window != "none":
+        to_grey(values, parsed, window)
+        units = Units.DISPLAY
+        if low < high and values.pixels.min() == values.pixels.max():
+            values.warnings.append(f"the window shows one grey only: the values lie in {low:g} to {high:g}")
+    return DicomImage(values.pixels, units, header, tuple(values.applied), tuple(values.warnings))

@@ -1,0 +1,189 @@
+"""One file into its elements: the fast walk where the file is ordinary, pydicom where it is not.
+
+This is the one place where an exception of pydicom is met: whatever it raises becomes a ``DicomError`` that names the file.
+"""
+
+import os
+import threading
+import warnings
+import zlib
+from struct import unpack
+from typing import BinaryIO
+
+from pydicom import dcmread, uid
+from pydicom.dataelem import RawDataElement
+from pydicom.dataset import Dataset, FileDataset
+
+from medclassify.dicom.elements import Element, Parsed, tag_name
+from medclassify.dicom.scan import PIXEL_VR, Walk, walk, walk_meta
+from medclassify.dicom.sniff import SNIFF_BYTES, Kind, sniff
+from medclassify.dicom.tags import PIXEL_TAGS, SEQUENCES, WANTED
+from medclassify.errors import DecodeError, DicomError, NotAnImageError, UnsupportedImageError
+
+MAX_IMAGE_BYTES = 1 << 28
+"""Largest stored image that is read: 256 MiB, 128 million pixels of 16 bits; the largest mammograms are a fifth of it."""
+
+_HEAD_BYTES = 1 << 15
+_UNDEFINED = 0xFFFFFFFF
+_NATIVE = {uid.ImplicitVRLittleEndian: False, uid.ExplicitVRLittleEndian: True}
+_ONE_AT_A_TIME = threading.Lock()  # warnings.catch_warnings changes the whole process
+
+
+def read_head(handle: BinaryIO, path: str) -> tuple[Kind, bytes]:
+    """The format and the first bytes of a file.
+
+    Raises:
+        NotAnImageError: It is none that is read.
+    """
+    head = handle.read(_HEAD_BYTES)
+    kind = sniff(head[:SNIFF_BYTES])
+    if kind is None:
+        if head[128:132] == b"DICM":
+            raise NotAnImageError(f"{path}: a DICOMDIR, which lists images and holds none. Name the folder that it is in.")
+        what = f"not a DICOM, PNG or JPEG image (starts with {head[:8]!r})" if head else "an empty file"
+        raise NotAnImageError(f"{path}: {what}. Leave it out.")
+    return kind, head
+
+
+def parse(handle: BinaryIO, path: str, kind: Kind, head: bytes) -> Parsed:
+    """Reads the elements up to the pixel data.
+
+    Args:
+        handle: The open file.
+        path: Its name, for messages.
+        kind: ``Kind.DICOM`` or ``Kind.HEADERLESS``.
+        head: Its first bytes.
+
+    Raises:
+        DicomError: The file is damaged or of a kind that is not read.
+    """
+    size = os.fstat(handle.fileno()).st_size
+    meta = walk_meta(head) if kind is Kind.DICOM else None
+    if meta is not None:
+        syntax, start = meta
+        if syntax == uid.DeflatedExplicitVRLittleEndian:
+            return _parse_deflated(handle, path, start)
+        explicit = _NATIVE.get(uid.UID(syntax), syntax != uid.ExplicitVRBigEndian)
+        if syntax != uid.ExplicitVRBigEndian and (found := walk(head, start, explicit=explicit)):
+            return _from_walk(found, path, syntax, size)
+    if uid.DeflatedExplicitVRLittleEndian.encode() in head:
+        raise DecodeError(f"{path}: the file meta information is damaged. Export the image again.")
+    return _ask_pydicom(handle, path, kind, size)
+
+
+def _from_walk(found: Walk, path: str, syntax: str, size: int, inflated: bytes | None = None) -> Parsed:
+    return Parsed(
+        path, found.elements, {}, syntax, True, found.pixel_tag, found.pixel_offset, found.pixel_length, size, inflated
+    )
+
+
+def _parse_deflated(handle: BinaryIO, path: str, start: int) -> Parsed:
+    """PS3.5 annex A.5: the whole dataset is one raw deflate stream; it is inflated up to a bound."""
+    handle.seek(start)
+    inflater = zlib.decompressobj(-zlib.MAX_WBITS)
+    limit = MAX_IMAGE_BYTES + (1 << 24)
+    try:
+        data = inflater.decompress(handle.read(limit), limit)
+    except zlib.error as error:
+        raise DecodeError(f"{path}: the deflated dataset is corrupt ({error}). Export the image again.") from error
+    if inflater.unconsumed_tail:
+        raise UnsupportedImageError(f"{path}: the deflated dataset grows beyond {limit >> 20} MiB. Leave it out.")
+    found = walk(data, 0, explicit=True)
+    if found is None:
+        raise DecodeError(f"{path}: the deflated dataset is damaged or holds no pixel data. Export it without deflation.")
+    return _from_walk(found, path, uid.ExplicitVRLittleEndian, len(data), data)
+
+
+def _ask_pydicom(handle: BinaryIO, path: str, kind: Kind, size: int) -> Parsed:
+    handle.seek(0)
+    try:
+        with _ONE_AT_A_TIME, warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            dataset = dcmread(handle, stop_before_pixels=True, force=kind is Kind.HEADERLESS, specific_tags=sorted(WANTED))
+            elements = _raw_elements(dataset)
+            sequences = {tag: tuple(_raw_elements(item) for item in dataset[tag].value) for tag in SEQUENCES if tag in dataset}
+            syntax, little_endian, note = _encoding(dataset, path)
+            pixel_tag, offset, length = _pixel_element(handle, dataset.original_encoding)
+    except DicomError:
+        raise
+    except Exception as error:  # pydicom raises nearly everything on damaged files, RecursionError and MemoryError too
+        raise DecodeError(f"{path}: the header is damaged ({_one_line(error)}). Export the image again.") from error
+    return Parsed(path, elements, sequences, syntax, little_endian, pixel_tag, offset, length, size, None, note)
+
+
+def _raw_elements(dataset: Dataset) -> dict[int, Element]:
+    elements = {}
+    for tag in dataset.keys():  # noqa: SIM118 — iterating a Dataset would convert every element
+        raw = dataset.get_item(tag)
+        if isinstance(raw, RawDataElement) and int(tag) not in SEQUENCES:
+            elements[int(tag)] = Element(raw.VR or "", bytes(raw.value or b""))
+    return elements
+
+
+def _encoding(dataset: FileDataset, path: str) -> tuple[str, bool, str]:
+    implicit, little_endian = dataset.original_encoding
+    syntax = dataset.file_meta.get("TransferSyntaxUID")
+    if syntax:
+        return str(syntax), bool(little_endian), ""
+    if len(dataset.file_meta):
+        raise DecodeError(f"{path}: no Transfer Syntax UID (0002,0010), so the pixels could be anything. Export it again.")
+    guessed = uid.ImplicitVRLittleEndian if implicit else uid.ExplicitVRLittleEndian
+    guessed = guessed if little_endian else uid.ExplicitVRBigEndian
+    return guessed, bool(little_endian), f"no file meta information: read as {guessed.name}"
+
+
+def _pixel_element(handle: BinaryIO, encoding: tuple[bool | None, bool | None]) -> tuple[int, int, int | None]:
+    """Where the pixel data stands; pydicom has stopped right before it."""
+    implicit, little_endian = encoding
+    order = "<" if little_endian else ">"
+    start, head = handle.tell(), handle.read(12)
+    if len(head) < 12:
+        return 0, 0, 0
+    group, number = unpack(f"{order}HH", head[:4])
+    tag = group << 16 | number
+    if tag not in PIXEL_TAGS:
+        return 0, 0, 0
+    vr = head[4:6].decode("latin-1")
+    implicit = implicit or not (vr.isalpha() and vr.isascii())  # some writers leave VRs out whatever the syntax says
+    if not implicit and vr not in PIXEL_VR:
+        raise ValueError(f"{tag_name(tag)} has VR {vr!r}")
+    length = unpack(f"{order}I", head[4:8] if implicit else head[8:])[0]
+    return tag, start + (8 if implicit else 12), None if length == _UNDEFINED else length
+
+
+def _one_line(error: BaseException) -> str:
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text[:160]}" if text else type(error).__name__
+
+
+def require_whole(parsed: Parsed) -> None:
+    """Compares what Pixel Data claims with what the file has.
+
+    Raises:
+        DecodeError: The file ends before its pixel data does.
+    """
+    available = parsed.size - parsed.pixel_offset
+    if parsed.pixel_length is not None and parsed.pixel_length > available:
+        raise DecodeError(
+            f"{parsed.path}: the file is cut off: Pixel Data (7FE0,0010) claims {parsed.pixel_length} bytes, "
+            f"{max(available, 0)} are there. Copy or export it again."
+        )
+
+
+def read_pixel_bytes(handle: BinaryIO, parsed: Parsed) -> bytes:
+    """The value of Pixel Data.
+
+    Raises:
+        DecodeError: The file ends before it does.
+        UnsupportedImageError: It is larger than what is read.
+    """
+    require_whole(parsed)
+    length = parsed.size - parsed.pixel_offset if parsed.pixel_length is None else parsed.pixel_length
+    if length > MAX_IMAGE_BYTES:
+        raise UnsupportedImageError(
+            f"{parsed.path}: Pixel Data (7FE0,0010) is {length} bytes, more than the {MAX_IMAGE_BYTES >> 20} MiB that are read."
+        )
+    if parsed.inflated is not None:
+        return parsed.inflated[parsed.pixel_offset : parsed.pixel_offset + length]
+    handle.seek(parsed.pixel_offset)
+    return handle.read(length)
