@@ -1,0 +1,88 @@
+"""A config is read, typed, overridden and refused with one line that says how to mend it."""
+
+from pathlib import Path
+
+import pytest
+
+from medclassify.config import Config, config_to_yaml, load_config
+from medclassify.errors import ConfigError
+
+
+def write(folder: Path, text: str) -> Path:
+    (folder / "c.yaml").write_text(text, encoding="utf-8")
+    return folder / "c.yaml"
+
+
+def test_an_empty_config_is_all_defaults(tmp_path: Path) -> None:
+    assert load_config(write(tmp_path, "")) == Config()
+
+
+def test_overrides_go_over_the_file_in_both_forms(tmp_path: Path) -> None:
+    path = write(tmp_path, "data: {batch_size: 8, findings: [a]}\ntrainer: {max_epochs: 3}")
+    config = load_config(path, ["--data.batch_size", "4", "--optimizer.lr=1e-5", "--data.findings", "[b, c]"])
+    assert (config.data.batch_size, config.optimizer.lr, config.data.findings, config.trainer.max_epochs) == (4, 1e-5, ("b", "c"), 3)
+
+
+def test_yaml_round_trip(tmp_path: Path) -> None:
+    config = load_config(write(tmp_path, "data: {phantom: {faults: [site_marker]}, exclude_patients: ['007']}"))
+    assert load_config(write(tmp_path, config_to_yaml(config))) == config
+
+
+@pytest.mark.parametrize(
+    ("text", "overrides", "message"),
+    [
+        ("trainer: {max_epoch: 3}", [], r"trainer\.max_epoch is not known; did you mean trainer\.max_epochs\?"),
+        ("", ["--trainer.max_epoch", "3"], r"--trainer\.max_epoch is not known; did you mean --trainer\.max_epochs\?"),
+        ("zzzzqqq: 1", [], r"zzzzqqq is not known. Known are: seed_everything"),
+        ("data: {batch_size: many}", [], r"data\.batch_size.*Expected a <class 'int'>"),
+        ("data: {format: excel}", [], r"data\.format"),
+        ("", ["--data.batch_size"], "expected one argument"),
+        ("", ["stray"], "unrecognized arguments: stray"),
+        ("- a", [], "mapping of keys to values, received a list"),
+        ("a: [", [], "not valid YAML"),
+        ("data: {fractions: {train: 0.9}}", [], r"data\.fractions must add up to 1, received 1\.3"),
+        ("data: {fractions: {train: 0.7, tune: 0.0}}", [], "must all be above 0"),
+        ("data: {batch_size: 1}", [], "at least 2"),
+        ("data: {num_workers: -1}", [], "0 or more"),
+        ("data: {image_size: 8}", [], "32–2048"),
+        ("data: {phantom: {patients: 3}}", [], "at least 20"),
+        ("data: {findings: [a, a]}", [], "a name twice"),
+        ("data: {task: multiclass, findings: [a]}", [], "two findings or more"),
+        ("data: {task: multiclass}\ncalibration: {method: platt}", [], "contradicts"),
+        ("model: {scale: 9}", [], "0–7"),
+        ("model: {drop_path_rate: -1}", [], "0 or more"),
+        ("trainer: {max_epochs: 0}", [], "at least 1"),
+        ("optimizer: {lr: 0}", [], "above 0"),
+        ("optimizer: {ema_decay: 1.0}", [], r"\[0, 1\)"),
+        ("optimizer: {augment: 2}", [], r"\[0, 1\]"),
+        ("optimizer: {label_smoothing: 0.5}", [], r"\[0, 0.5\)"),
+        ("calibration: {target: 1.0}", [], r"\(0, 1\)"),
+        ("audit: {margin: 0}", [], "above 0"),
+        ("audit: {bootstrap: 5}", [], "at least 100"),
+        ("review: {port: 80}", [], "1024–65535"),
+    ],
+)
+def test_what_is_refused(tmp_path: Path, text: str, overrides: list[str], message: str) -> None:
+    with pytest.raises(ConfigError, match=message) as caught:
+        load_config(write(tmp_path, text), overrides)
+    assert "\n" not in str(caught.value)
+
+
+def test_files_that_cannot_be_read(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="no such config"):
+        load_config(tmp_path / "none.yaml")
+    (tmp_path / "b.yaml").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(ConfigError, match="cannot be read"):
+        load_config(tmp_path / "b.yaml")
+
+
+def test_every_trainer_key_is_an_argument_of_lightning() -> None:
+    import dataclasses
+    import inspect
+
+    from pytorch_lightning import Trainer
+
+    from medclassify.config import TrainerConfig
+
+    known = set(inspect.signature(Trainer).parameters)
+    assert {field.name for field in dataclasses.fields(TrainerConfig)} <= known

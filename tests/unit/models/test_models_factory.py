@@ -1,0 +1,96 @@
+"""Names, coefficients, preprocessing, and the bundle's round trip."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from medclassify.errors import ConfigError, RunError
+from medclassify.models import (
+    ModelBundle,
+    backbone_name,
+    create_network,
+    load_bundle,
+    preprocessing_of,
+    save_bundle,
+    state_fingerprint,
+)
+
+
+@pytest.mark.parametrize(
+    ("backbone", "scale", "name"),
+    [
+        ("efficientnet_b0", None, "efficientnet_b0"),
+        ("efficientnet_b0", 5, "efficientnet_b5"),
+        ("tf_efficientnet_b0.ns_jft_in1k", 3, "tf_efficientnet_b3.ns_jft_in1k"),
+        ("tf_efficientnetv2_b0", 2, "tf_efficientnetv2_b2"),
+        ("efficientnetv2_s", None, "efficientnetv2_s"),
+    ],
+)
+def test_names_and_coefficients(backbone: str, scale: int | None, name: str) -> None:
+    assert backbone_name(backbone, scale) == name
+
+
+@pytest.mark.parametrize(
+    ("backbone", "scale", "message"),
+    [
+        ("efficientnet_bo", None, "did you mean efficientnet_b"),
+        ("resnet50", None, "not an EfficientNet"),
+        ("tf_efficientnetv2_b0", 4, "must be 0–3"),
+        ("efficientnetv2_s", 1, "named by coefficient"),
+    ],
+)
+def test_wrong_names_are_refused(backbone: str, scale: int | None, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        backbone_name(backbone, scale)
+
+
+def test_every_family_member_of_the_promise_exists() -> None:
+    names = [f"efficientnet_b{n}" for n in range(8)] + [f"tf_efficientnetv2_b{n}" for n in range(4)]
+    names += [f"tf_efficientnetv2_{size}" for size in ("s", "m", "l", "xl")]
+    assert [backbone_name(name, None) for name in names] == names
+
+
+def test_preprocessing_comes_with_the_weights() -> None:
+    plain = preprocessing_of("tf_efficientnet_b0", image_size=None, window="voi")
+    adversarial = preprocessing_of("tf_efficientnet_b0.ap_in1k", image_size=None, window="voi")
+    assert plain.image_size == 224 and plain.interpolation == "bicubic"
+    assert plain.mean == pytest.approx((0.485, 0.456, 0.406))
+    assert adversarial.mean == (0.5, 0.5, 0.5)  # AdvProp was trained on [-1, 1]
+    assert preprocessing_of("efficientnet_b0", image_size=96, window="full").image_size == 96
+
+
+def bundle() -> ModelBundle:
+    torch.manual_seed(0)
+    network = create_network("test_efficientnet", 2).eval()
+    preprocessing = preprocessing_of("test_efficientnet", image_size=64, window="voi")
+    fingerprint = state_fingerprint(network.state_dict())
+    return ModelBundle(network, "test_efficientnet", ("a", "b"), "multilabel", preprocessing, {"c": 1}, [{"o": 2}], True, fingerprint)
+
+
+def test_a_bundle_reads_back_equal_and_holds_no_pickle(tmp_path: Path) -> None:
+    written = bundle()
+    save_bundle(tmp_path, written)
+    read = load_bundle(tmp_path)
+    images = torch.randn(2, 3, 64, 64)
+    with torch.inference_mode():
+        assert torch.equal(read.network(images), written.network(images))
+    assert replace(read, network=None) == replace(written, network=None)  # type: ignore[arg-type]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["model.json", "model.safetensors"]
+    json.loads((tmp_path / "model.json").read_text())
+
+
+def test_a_changed_or_broken_bundle_is_refused(tmp_path: Path) -> None:
+    save_bundle(tmp_path, bundle())
+    facts = json.loads((tmp_path / "model.json").read_text())
+    (tmp_path / "model.json").write_text(json.dumps({**facts, "fingerprint": "0" * 64}))
+    with pytest.raises(RunError, match="not those that model.json describes"):
+        load_bundle(tmp_path)
+    (tmp_path / "model.json").write_text(json.dumps({**facts, "schema": 99}))
+    with pytest.raises(RunError, match="schema 99"):
+        load_bundle(tmp_path)
+    (tmp_path / "model.safetensors").write_bytes(b"broken")
+    with pytest.raises(RunError, match="cannot be read"):
+        load_bundle(tmp_path)

@@ -1,0 +1,67 @@
+"""Losses with masks, the schedule, the head's warm-up."""
+
+import numpy as np
+import pytest
+import torch
+
+from medclassify.models import create_network
+from medclassify.training import class_weights, fit_head
+from medclassify.training.classifier import macro_auroc, warmup_cosine
+from medclassify.training.loss import multiclass_loss, multilabel_loss
+
+
+def test_masked_labels_do_not_enter_the_loss() -> None:
+    logits, ones = torch.tensor([[2.0, -1.0], [0.5, 3.0]]), torch.ones(2)
+    mask = torch.tensor([[1.0, 0.0], [1.0, 1.0]])
+    targets = torch.tensor([[1.0, 0.0], [0.0, 1.0]])
+    other = targets.clone()
+    other[0, 1] = 1.0
+    loss = multilabel_loss(logits, targets, mask, ones, 0.0)
+    assert torch.equal(loss, multilabel_loss(logits, other, mask, ones, 0.0))
+    expected = -(np.log(1 / (1 + np.exp(-2.0))) + np.log(1 - 1 / (1 + np.exp(-0.5))) + np.log(1 / (1 + np.exp(-3.0)))) / 3
+    assert float(loss) == pytest.approx(expected, rel=1e-6)
+    assert float(multilabel_loss(logits, targets, torch.zeros(2, 2), ones, 0.0)) == 0
+
+
+def test_multiclass_loss_is_cross_entropy_and_leaves_unknown_samples_out() -> None:
+    logits, ones = torch.tensor([[2.0, 1.0, 0.0], [0.0, 0.0, 5.0]]), torch.ones(3)
+    targets = torch.tensor([[0.0, 1.0, 0.0], [0.0, 0.0, 0.0]])
+    loss = multiclass_loss(logits, targets, torch.ones(2, 3), ones, 0.0)
+    assert torch.allclose(loss, torch.nn.functional.cross_entropy(logits[:1], torch.tensor([1])))
+
+
+def test_balanced_weights_even_out_the_classes_within_limits() -> None:
+    targets = np.zeros((100, 3))
+    targets[:20, 0], targets[:1, 1] = 1, 1
+    mask = np.ones((100, 3), bool)
+    mask[:, 2] = False
+    assert class_weights(targets, mask, "balanced").tolist() == pytest.approx([4.0, 10.0, 0.1])
+    assert class_weights(targets, mask, "none").tolist() == [1, 1, 1]
+
+
+def test_schedule_rises_then_falls_to_zero() -> None:
+    values = [warmup_cosine(step, 100, 0.1) for step in range(101)]
+    assert values[0] == pytest.approx(0.1) and max(values) == 1.0 and values[100] == pytest.approx(0)
+    assert all(a >= b for a, b in zip(values[10:], values[11:], strict=False))
+
+
+def test_macro_auroc_leaves_out_what_has_no_two_classes() -> None:
+    logits = np.array([[0.1, 1.0], [0.9, 2.0], [0.4, 3.0]])
+    targets = np.array([[0, 1], [1, 1], [1, 1]])
+    assert macro_auroc(logits, targets, np.ones((3, 2), bool)) == 1.0
+    assert macro_auroc(logits[:, 1:], targets[:, 1:], np.ones((3, 1), bool)) is None
+
+
+def test_head_learns_separable_features_and_skips_a_one_class_finding() -> None:
+    random = np.random.default_rng(0)
+    network = create_network("test_efficientnet", 2)
+    features = random.normal(size=(1000, network.num_features)).astype(np.float32) * 3 + 5
+    targets = np.stack([features[:, 0] > 5, np.zeros(1000)], axis=1).astype(float)
+    mask = np.ones((1000, 2), bool)
+    probe = fit_head(network, ("side", "absent"), (features[:800], targets[:800], mask[:800]), (features[800:], targets[800:], mask[800:]))
+    assert probe.skipped == ("absent",) and probe.tune_auroc is not None and probe.tune_auroc > 0.8
+    with torch.no_grad():
+        logits = network.get_classifier()(torch.from_numpy(features)).numpy()
+    # the standardisation is folded into the layer: raw features give the probe's own ranking
+    assert macro_auroc(logits[800:], targets[800:], mask[800:]) == pytest.approx(probe.tune_auroc)
+    assert (logits[:, 1] == logits[0, 1]).all()
