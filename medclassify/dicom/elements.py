@@ -10,15 +10,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from pydicom.charset import convert_encodings, decode_bytes
+from pydicom.charset import convert_encodings, decode_bytes, python_encoding
 from pydicom.datadict import dictionary_description
 
+from medclassify.dicom.quiet import pydicom_warnings
 from medclassify.errors import DecodeError
 
 _INTEGER_CODES = {"US": "H", "SS": "h", "UL": "I", "SL": "i"}
 _NUMBER_TEXT = ("IS", "DS")
 _BINARY_VR = ("OB", "OW", "OD", "OF", "OL", "OV", "SQ", "FL", "FD", "AT", *_INTEGER_CODES)
 _CHARSET = 0x00080005
+_ESCAPE = b"\x1b"  # switches between character sets within a value (PS3.5 6.1.2.5)
 _TEXT_DELIMITERS = {0x5C}
 
 
@@ -70,7 +72,11 @@ class Parsed:
             return ""
         if element.vr in _BINARY_VR:
             raise self._wrong_vr(tag, element.vr, "text")
-        return self._decode(element.value).strip(" \0\n\r\t")
+        text = self._decode(element.value).strip(" \0\n\r\t")
+        if any(character < " " for character in text):
+            # A wrong length swallows the elements that follow, a patient's name among them: it must not travel on.
+            raise self._malformed(tag, element.value, "text")
+        return text
 
     def integer(self, tag: int, default: int | None = None) -> int:
         """The first value as a whole number; ``default`` where absent."""
@@ -125,21 +131,25 @@ class Parsed:
         return numbers
 
     def _decode(self, value: bytes) -> str:
-        if value.isascii() and b"\x1b" not in value:
+        if value.isascii() and _ESCAPE not in value:
             return value.decode("ascii")
         charset = self.elements.get(_CHARSET)
         names = charset.value.decode("ascii", "replace").strip(" \0").split("\\") if charset else [""]
         try:
-            return decode_bytes(value, convert_encodings(names), _TEXT_DELIMITERS)
-        except (LookupError, ValueError):  # an unknown character set: keep every byte apart, names stay distinct
+            if _ESCAPE not in value:
+                return value.decode(python_encoding[names[0]])
+            with pydicom_warnings("error"):
+                return decode_bytes(value, convert_encodings(names), _TEXT_DELIMITERS)
+        except (LookupError, ValueError, UserWarning):
+            # A wrong or unknown character set. Replacement characters could make two patients one; this keeps them apart.
             return value.decode("latin-1")
 
     def _wrong_vr(self, tag: int, vr: str, expected: str) -> DecodeError:
         return DecodeError(f"{self.path}: {tag_name(tag)} has VR {vr}, expected {expected}. Export the image again.")
 
     def _malformed(self, tag: int, value: bytes, expected: str) -> DecodeError:
-        shown = value[:24].decode("ascii", "backslashreplace").strip()
-        return DecodeError(f"{self.path}: {tag_name(tag)} must hold {expected}, received {shown!r}. Export the image again.")
+        shown = repr(value.decode("ascii", "backslashreplace").strip()) if len(value) <= 16 else f"{len(value)} bytes"
+        return DecodeError(f"{self.path}: {tag_name(tag)} must hold {expected}, received {shown}. Export the image again.")
 
 
 def tag_name(tag: int) -> str:

@@ -91,9 +91,9 @@ def _apply_window(values: Values, parsed: Parsed | None) -> bool:
         return False
     center, width = centers[0], widths[0]
     function = parsed.text(tags.VOI_LUT_FUNCTION) or "LINEAR"
-    if function not in _FUNCTIONS or width <= 0:
+    if function not in _FUNCTIONS or not 1e-6 <= width <= 1e9 or abs(center) > 1e9:
         values.warnings.append(
-            f"window {center:g}/{width:g} {function} is not one that DICOM defines: percentiles 0.5 to 99.5 are used"
+            f"window {center:g}/{width:g} {function[:16]} is not one that DICOM defines: percentiles 0.5 to 99.5 are used"
         )
         return False
     if function == "LINEAR" and width < 1:

@@ -45,7 +45,7 @@ def parsed_header(parsed: Parsed) -> InstanceHeader:
         DicomError: Rows, Columns, Bits Stored or Number of Frames are missing or malformed, or there is no pixel data.
     """
     if not parsed.pixel_tag and not parsed.elements.get(tags.ROWS):
-        modality = parsed.text(tags.MODALITY) or "unknown"
+        modality = parsed.text(tags.MODALITY)[:16] or "unknown"
         raise NotAnImageError(f"{parsed.path}: no pixel data (7FE0,0010), modality {modality}. Leave it out.")
     spacing, source = _spacing(parsed)
     return InstanceHeader(

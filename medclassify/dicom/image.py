@@ -27,6 +27,7 @@ from medclassify.errors import ConfigError, DecodeError
 from medclassify.records import DicomImage, InstanceHeader, Units
 
 Window = Literal["voi", "percentile", "full", "none"]
+_HOUNSFIELD = ("HU", "HOUN")  # the term is HU; scanners also write "Hounsfield Unit", in more than one spelling
 _WINDOWS = ("voi", "percentile", "full", "none")
 
 
@@ -91,9 +92,9 @@ def _modality_values(
     if mask is not None:
         filled = fill_padding(values, mask, bright_is_low=inverted)
         done.append(f"padding ({mask.mean():.1%} of the pixels) set to {filled:g}, the darkest valid value")
-    hounsfield = header.modality == "CT" and unit == "HU"
+    hounsfield = header.modality == "CT" and unit.upper().startswith(_HOUNSFIELD)
     if header.modality == "CT" and not hounsfield:
-        warnings.append(f"a CT whose values are {unit or 'not rescaled'}: not Hounsfield units")
+        warnings.append(f"a CT whose values are {unit[:16] or 'not rescaled'}: not Hounsfield units")
     return Values(values, mask, limits, Units.HU if hounsfield else Units.STORED, inverted, done, warnings, reason)
 
 
@@ -122,7 +123,7 @@ def _stored_value(parsed: Parsed, tag: int, facts: PixelFacts) -> int | None:
 def _rescale(parsed: Parsed) -> tuple[float, float, bool]:
     slopes, intercepts = parsed.numbers(tags.RESCALE_SLOPE), parsed.numbers(tags.RESCALE_INTERCEPT)
     slope, intercept = (slopes or [1.0])[0], (intercepts or [0.0])[0]
-    if slope == 0 or abs(slope) > 1e6 or abs(intercept) > 1e9:
+    if not 1e-12 <= abs(slope) <= 1e6 or abs(intercept) > 1e9:
         raise DecodeError(
             f"{parsed.path}: {parsed.name(tags.RESCALE_SLOPE)} {slope:g} and intercept {intercept:g} leave no image."
         )

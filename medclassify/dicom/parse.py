@@ -4,8 +4,6 @@ This is the one place where an exception of pydicom is met: whatever it raises b
 """
 
 import os
-import threading
-import warnings
 import zlib
 from struct import unpack
 from typing import BinaryIO
@@ -15,6 +13,7 @@ from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset, FileDataset
 
 from medclassify.dicom.elements import Element, Parsed, tag_name
+from medclassify.dicom.quiet import pydicom_warnings
 from medclassify.dicom.scan import PIXEL_VR, Walk, walk, walk_meta
 from medclassify.dicom.sniff import SNIFF_BYTES, Kind, sniff
 from medclassify.dicom.tags import PIXEL_TAGS, SEQUENCES, WANTED
@@ -25,8 +24,6 @@ MAX_IMAGE_BYTES = 1 << 28
 
 _HEAD_BYTES = 1 << 15
 _UNDEFINED = 0xFFFFFFFF
-_NATIVE = {uid.ImplicitVRLittleEndian: False, uid.ExplicitVRLittleEndian: True}
-_ONE_AT_A_TIME = threading.Lock()  # warnings.catch_warnings changes the whole process
 
 
 def read_head(handle: BinaryIO, path: str) -> tuple[Kind, bytes]:
@@ -63,7 +60,7 @@ def parse(handle: BinaryIO, path: str, kind: Kind, head: bytes) -> Parsed:
         syntax, start = meta
         if syntax == uid.DeflatedExplicitVRLittleEndian:
             return _parse_deflated(handle, path, start)
-        explicit = _NATIVE.get(uid.UID(syntax), syntax != uid.ExplicitVRBigEndian)
+        explicit = syntax != uid.ImplicitVRLittleEndian
         if syntax != uid.ExplicitVRBigEndian and (found := walk(head, start, explicit=explicit)):
             return _from_walk(found, path, syntax, size)
     if uid.DeflatedExplicitVRLittleEndian.encode() in head:
@@ -97,8 +94,7 @@ def _parse_deflated(handle: BinaryIO, path: str, start: int) -> Parsed:
 def _ask_pydicom(handle: BinaryIO, path: str, kind: Kind, size: int) -> Parsed:
     handle.seek(0)
     try:
-        with _ONE_AT_A_TIME, warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with pydicom_warnings("ignore"):
             dataset = dcmread(handle, stop_before_pixels=True, force=kind is Kind.HEADERLESS, specific_tags=sorted(WANTED))
             elements = _raw_elements(dataset)
             sequences = {tag: tuple(_raw_elements(item) for item in dataset[tag].value) for tag in SEQUENCES if tag in dataset}
@@ -107,7 +103,8 @@ def _ask_pydicom(handle: BinaryIO, path: str, kind: Kind, size: int) -> Parsed:
     except DicomError:
         raise
     except Exception as error:  # pydicom raises nearly everything on damaged files, RecursionError and MemoryError too
-        raise DecodeError(f"{path}: the header is damaged ({_one_line(error)}). Export the image again.") from error
+        # Its message may quote the header, a patient's name included: the kind of fault has to do.
+        raise DecodeError(f"{path}: the header is damaged ({type(error).__name__}). Export the image again.") from error
     return Parsed(path, elements, sequences, syntax, little_endian, pixel_tag, offset, length, size, None, note)
 
 
@@ -149,11 +146,6 @@ def _pixel_element(handle: BinaryIO, encoding: tuple[bool | None, bool | None]) 
         raise ValueError(f"{tag_name(tag)} has VR {vr!r}")
     length = unpack(f"{order}I", head[4:8] if implicit else head[8:])[0]
     return tag, start + (8 if implicit else 12), None if length == _UNDEFINED else length
-
-
-def _one_line(error: BaseException) -> str:
-    text = " ".join(str(error).split())
-    return f"{type(error).__name__}: {text[:160]}" if text else type(error).__name__
 
 
 def require_whole(parsed: Parsed) -> None:

@@ -6,6 +6,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 from pydicom import uid
+from pydicom.config import IGNORE
 from pydicom.pixels.decoders.base import get_decoder
 
 from medclassify.dicom import tags
@@ -56,10 +57,10 @@ def refuse_unsupported(header: InstanceHeader) -> None:
         )
     if not photometric:
         raise DecodeError(f"{path}: no {tag_name(tags.PHOTOMETRIC_INTERPRETATION)}, so black and white cannot be told apart.")
-    if photometric not in _GREY and header.transfer_syntax:
+    if photometric not in _GREY and header.transfer_syntax:  # a picture in colour may hold three equal channels: see there
         raise UnsupportedImageError(
-            f"{path}: {tag_name(tags.PHOTOMETRIC_INTERPRETATION)} {photometric!r} is colour, and how it becomes grey is not "
-            "known. Export the greyscale original, or leave it out."
+            f"{path}: {tag_name(tags.PHOTOMETRIC_INTERPRETATION)} {photometric[:16]!r} is colour, and how it becomes grey is "
+            "not known. Export the greyscale original, or leave it out."
         )
     if header.rows < 1 or header.columns < 1:
         raise DecodeError(f"{path}: the image is {header.rows} × {header.columns} pixels. Export it again.")
@@ -111,11 +112,12 @@ def decode_pixels(
         DecodeError: The pixel data is cut off, corrupt, or not what the header says.
         UnsupportedImageError: The transfer syntax is not read.
     """
-    syntax = uid.UID(parsed.transfer_syntax)
+    syntax = parsed.transfer_syntax
     native = syntax in _NATIVE
     if not native and syntax not in DECODER_DEPENDENCIES:
+        name = uid.UID(syntax, IGNORE).name[:64]
         raise UnsupportedImageError(
-            f"{parsed.path}: transfer syntax {syntax.name} (0002,0010) is not read. Export it as Explicit VR Little Endian."
+            f"{parsed.path}: transfer syntax {name!r} (0002,0010) is not read. Export it as Explicit VR Little Endian."
         )
     data = read_pixel_bytes(handle, parsed)
     excess = _require_length(parsed, header, facts, data, native=native)

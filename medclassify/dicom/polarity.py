@@ -28,8 +28,8 @@ def is_inverted(photometric: str, lut_shape: str) -> tuple[bool, str, str]:
     if not contradicts:
         return bool(reason), reason, ""
     warning = (
-        f"Photometric Interpretation (0028,0004) {photometric} contradicts Presentation LUT Shape (2050,0020) {lut_shape}: "
-        "inverted once; look at the image"
+        f"Photometric Interpretation (0028,0004) {photometric} contradicts "
+        f"Presentation LUT Shape (2050,0020) {lut_shape}: inverted once; look at the image"
     )
     return True, reason, warning
 
