@@ -1,0 +1,32 @@
+"""The table that defines a dataset version: labels joined to images, patients kept apart, leakage checked."""
+
+from medclassify.manifest.attributes import AGE_BANDS
+from medclassify.manifest.build import build_manifest
+from medclassify.manifest.describe import describe
+from medclassify.manifest.labels import LabelTable
+from medclassify.manifest.leakage import LeakageFinding, LeakageReport, check_leakage, require_no_leakage
+from medclassify.manifest.patients import PatientHasher
+from medclassify.manifest.reading import read_labels
+from medclassify.manifest.splits import assign_splits, check_splits
+from medclassify.manifest.store import read_manifest, write_exclusions, write_manifest
+from medclassify.manifest.table import CORE_COLUMNS, Manifest
+
+__all__ = [
+    "AGE_BANDS",
+    "CORE_COLUMNS",
+    "LabelTable",
+    "LeakageFinding",
+    "LeakageReport",
+    "Manifest",
+    "PatientHasher",
+    "assign_splits",
+    "build_manifest",
+    "check_leakage",
+    "check_splits",
+    "describe",
+    "read_labels",
+    "read_manifest",
+    "require_no_leakage",
+    "write_exclusions",
+    "write_manifest",
+]

@@ -1,0 +1,78 @@
+"""Reading text tables strictly: nothing is shifted, cut off or turned into a number in silence."""
+
+import csv
+import gzip
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from medclassify.errors import ManifestError
+from medclassify.manifest.labels import BLANKS
+
+
+def read_header(path: Path) -> tuple[list[str], str]:
+    """Reads the first line of a text table, plain or gzipped.
+
+    Args:
+        path: The file.
+
+    Returns:
+        The fields of the header line as a CSV reader splits it, without outer blanks, and the delimiter (``,``, ``;`` or tab,
+        whichever the line holds most of).
+
+    Raises:
+        ManifestError: The file is not there, is empty, or is not UTF-8 text.
+    """
+    try:
+        with gzip.open(path) if path.suffix == ".gz" else open(path, "rb") as file:
+            line = file.readline().decode("utf-8-sig")
+    except FileNotFoundError as error:
+        raise ManifestError(f"{path}: no such label file. Check data.labels (--labels).") from error
+    except (OSError, EOFError, UnicodeDecodeError) as error:
+        raise ManifestError(f"{path}: not a text table in UTF-8 ({error}). Save it as CSV in UTF-8.") from error
+    if not line.strip() or "\x00" in line:
+        raise ManifestError(f"{path}: no header line. A label file begins with its column names, separated by commas.")
+    delimiter = max(",;\t", key=line.count)
+    return [field.strip() for field in next(csv.reader([line], delimiter=delimiter))], delimiter
+
+
+def read_columns(path: Path, positions: Sequence[int], names: Sequence[str], *, delimiter: str, whole: bool) -> pd.DataFrame:
+    """Reads chosen columns of a text table.
+
+    Args:
+        path: The file; its first line is skipped.
+        positions: Which columns, counted from 0.
+        names: What to call them.
+        delimiter: Between fields.
+        whole: ``positions`` are all columns, so a longer line is an error.
+
+    Returns:
+        str columns; missing where blank (``BLANKS``). The index is the line in the file. Blank lines are left out.
+
+    Raises:
+        ManifestError: A line has more fields than the header, or the text is not UTF-8.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", pd.errors.ParserWarning)
+        try:
+            table = pd.read_csv(
+                path, sep=delimiter, header=None, skiprows=1, index_col=False, dtype="str", encoding="utf-8-sig",
+                keep_default_na=False, na_values=list(BLANKS), skip_blank_lines=False, skipinitialspace=True,
+                names=list(names) if whole else None, usecols=None if whole else list(positions),
+            )  # fmt: skip
+        except pd.errors.EmptyDataError as error:
+            raise ManifestError(f"{path}: no rows below the header. A label file has one line an image.") from error
+        except (pd.errors.ParserError, pd.errors.ParserWarning, UnicodeDecodeError, ValueError) as error:
+            reason = " ".join(str(error).split())
+            raise ManifestError(
+                f"{path}: a line does not fit the header ({reason}). Quote fields that hold {delimiter!r}."
+            ) from error
+    if not whole:
+        table = table[list(positions)].set_axis(list(names), axis=1)
+    table.index = pd.RangeIndex(2, len(table) + 2, name="line")
+    table = table.dropna(how="all")
+    if table.empty:
+        raise ManifestError(f"{path}: no rows below the header. A label file has one line an image.")
+    return table
