@@ -1,0 +1,24 @@
+"""Overall and subgroup estimates, gaps and their verdicts, and the report."""
+
+from medclassify.audit.estimates import estimate_table
+from medclassify.audit.facts import ExplainedCase, ReportFacts, describe_splits
+from medclassify.audit.gaps import GapRow, GapVerdict, gap_table
+from medclassify.audit.results import AuditResult, compute_audit
+from medclassify.audit.table import AuditTable, audit_table
+from medclassify.audit.write import audit_predictions, write_audit
+
+__all__ = [
+    "AuditResult",
+    "AuditTable",
+    "ExplainedCase",
+    "GapRow",
+    "GapVerdict",
+    "ReportFacts",
+    "audit_predictions",
+    "audit_table",
+    "compute_audit",
+    "describe_splits",
+    "estimate_table",
+    "gap_table",
+    "write_audit",
+]

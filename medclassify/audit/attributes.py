@@ -1,0 +1,83 @@
+"""Attribute columns to subgroups: bands for ages, quarters for other numbers, blanks as a group of their own."""
+
+import re
+
+import numpy as np
+import pandas as pd
+
+MISSING = "missing"
+AGE_BANDS = ((0, 17), (18, 39), (40, 59), (60, 79), (80, None))
+MAX_LEVELS = 12
+_OTHER = "other"
+
+
+def subgroup_levels(column: pd.Series, name: str, notes: list[str]) -> tuple[pd.Series, tuple[str, ...]]:
+    """Names the subgroup of every row.
+
+    Args:
+        column: The attribute as given, length N.
+        name: The attribute's name; ``age`` in years becomes bands.
+        notes: Gets a line for every regrouping.
+
+    Returns:
+        Text of length N without blanks, and the levels in reading order, ``missing`` last.
+    """
+    numbers = pd.to_numeric(column, errors="coerce") if not pd.api.types.is_bool_dtype(column) else pd.Series(dtype=float)
+    given = column.notna() & (column.astype("string").str.strip().fillna("") != "")
+    all_numeric = bool(given.any()) and len(numbers) == len(column) and bool(numbers[given].notna().all())
+    if all_numeric and name.lower() in {"age", "age_years", "patient_age"}:
+        text = numbers.map(_age_band)
+        notes.append(f"{name} is in years and was put into bands.")
+    elif all_numeric and numbers[given].nunique() > MAX_LEVELS:
+        text = _quarters(numbers)
+        notes.append(f"{name} is a number with many values and was cut into quarters.")
+    elif all_numeric:
+        text = numbers.map(lambda value: f"{value:g}" if pd.notna(value) else MISSING)
+    else:
+        text = column.astype("string").str.strip()
+    text = text.astype("string").where(given, MISSING).fillna(MISSING).replace("", MISSING)
+    text = _largest_levels(text, name, notes)
+    return text.astype(object), _ordered(text, column)
+
+
+def natural_key(text: str) -> tuple[tuple[int, float | str], ...]:
+    """A key that sorts the numbers inside names as numbers: ``site 2`` before ``site 10``, ``0–17`` before ``18–39``."""
+    parts = re.findall(r"\d+|\D+", text)
+    return tuple((0, float(part)) if part.isdecimal() else (1, part.casefold()) for part in parts)
+
+
+def _age_band(years: float) -> str:
+    if pd.isna(years) or years < 0:
+        return MISSING
+    for low, high in AGE_BANDS:
+        if high is None or years < high + 1:
+            return f"{low}+" if high is None else f"{low}–{high}"
+    return MISSING
+
+
+def _quarters(numbers: pd.Series) -> pd.Series:
+    cuts = np.unique(np.nanquantile(numbers.to_numpy(dtype=np.float64, na_value=np.nan), [0.25, 0.5, 0.75]))
+    bounds = [-np.inf, *cuts, np.inf]
+    labels = [f"≤ {cuts[0]:g}", *(f"> {a:g} to {b:g}" for a, b in zip(cuts[:-1], cuts[1:], strict=True)), f"> {cuts[-1]:g}"]
+    return pd.cut(numbers, bounds, labels=labels).astype("string")
+
+
+def _largest_levels(text: pd.Series, name: str, notes: list[str]) -> pd.Series:
+    sizes = text[text != MISSING].value_counts()
+    if len(sizes) <= MAX_LEVELS:
+        return text
+    kept = set(sizes.index[: MAX_LEVELS - 1])
+    notes.append(f"{name} has {len(sizes)} values; the {len(sizes) - len(kept)} smallest stand together as “{_OTHER}”.")
+    return text.where(text.isin(kept) | (text == MISSING), _OTHER)
+
+
+def _ordered(text: pd.Series, column: pd.Series) -> tuple[str, ...]:
+    present = set(text)
+    if isinstance(column.dtype, pd.CategoricalDtype) and column.cat.ordered:
+        order = [str(level) for level in column.cat.categories if str(level) in present]
+    else:
+        order = []
+    rest = sorted(present - set(order) - {MISSING, _OTHER}, key=natural_key)
+    # "≤ 4" is the first quarter, whatever its sign sorts to.
+    rest.sort(key=lambda level: not level.startswith("≤"))
+    return (*order, *rest, *(level for level in (_OTHER, MISSING) if level in present and level not in order))

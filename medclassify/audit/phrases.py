@@ -1,0 +1,110 @@
+"""The report's sentences that depend on the run."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from medclassify.audit.facts import ReportFacts
+from medclassify.audit.results import AuditResult
+from medclassify.audit.words import estimate_text, number
+
+_STATEMENTS = {
+    "intended_use": "Intended use",
+    "population": "Population",
+    "contraindications": "Where it must not be used",
+    "reference_standard": "How the labels were made (reference standard)",
+    "ethics": "Ethics approval",
+    "limits": "Known limits",
+    "owner": "Owner and contact",
+}
+
+
+def opening(result: AuditResult, facts: ReportFacts) -> str:
+    """The first sentence: what was tested on what."""
+    frame = result.table.frame
+    samples, patients = frame["sample_id"].nunique(), frame["patient_id"].nunique()
+    names = listed(result.table.findings, most=5)
+    if not facts.model:
+        whose = f" of {counted(patients, 'patient')}" if patients != samples else ""
+        return f"Given scores for {names} on {counted(samples, 'sample')}{whose}; the model behind them is not known to this report."
+    start = {True: "random weights", False: "pretrained weights"}[str(facts.weights.get("source", "")).startswith("random")]
+    model = f"{facts.model.get('backbone', 'A network')}, started from {start} and fine-tuned" if facts.weights else "The model"
+    return (
+        f"{model}, looks for {names}. It was tested on {counted(samples, 'image')} of {counted(patients, 'patient')} "
+        "that took no part in training, calibration or the choice of thresholds."
+    )
+
+
+def evaluated(result: AuditResult, facts: ReportFacts) -> str:
+    """Which samples the figures rest on."""
+    count = counted(result.table.frame["sample_id"].nunique(), "sample")
+    return f"The test split, {count}." if facts.model else f"All {count} of the given table that are not of another split."
+
+
+def macro_sentence(result: AuditResult) -> str:
+    """The macro AUROC, and what it leaves out."""
+    if len(result.table.findings) == 1:
+        return ""
+    text = f"Macro AUROC, the plain mean over findings: {estimate_text(result.macro, 'auroc', n_pos=0, n_neg=0)}."
+    if result.macro_left_out:
+        return f"{text} It leaves out {'; '.join(result.macro_left_out)}."
+    return f"{text} No finding is left out."
+
+
+def leakage(facts: Mapping[str, Any]) -> tuple[str, list[str]]:
+    """What was compared, and what was found or could not be compared."""
+    names = {"patient_id": "patients", "study_uid": "studies", "sop_uid": "images by UID", "pixel_hash": "images by pixels"}
+    checked = facts.get("checked") or {}
+    compared = ", ".join(f"{count:,} {names.get(check, check)}" for check, count in checked.items()) if checked else ""
+    found = [each.get("text", str(each)) if isinstance(each, Mapping) else str(each) for each in facts.get("findings") or ()]
+    allowed = [f"Accepted by a person: “{facts['allowed']}”."] if facts.get("allowed") else []
+    return compared, [*found, *(str(line) for line in facts.get("unchecked") or ()), *allowed]
+
+
+def sanity(result: Mapping[str, Any] | None) -> dict[str, str]:
+    """Whether the saliency maps depend on what the network learnt. Every map is shown with this."""
+    if result is None:
+        return {
+            "state": "missing",
+            "short": "NOT run",
+            "title": "The explanation sanity check has not been run.",
+            "text": "Do not read these maps as evidence: it is not known whether they depend on what the network learnt.",
+        }
+    correlations = result.get("rank_correlation")
+    last = correlations[-1] if isinstance(correlations, Sequence) and correlations else correlations
+    detail = (
+        f"Mean rank correlation with the trained map after all weights were randomised: {number(last, 'auroc')}."
+        if last is not None
+        else ""
+    )
+    if result.get("note"):
+        detail = f"{detail} {result['note']}".strip()
+    if result.get("passed"):
+        return {
+            "state": "passed",
+            "short": "run, passed",
+            "title": "The explanation sanity check was run and passed.",
+            "text": f"The maps change when the network’s weights are randomised layer by layer (Adebayo 2018). {detail}",
+        }
+    return {
+        "state": "failed",
+        "short": "run, FAILED",
+        "title": "The explanation sanity check was run and FAILED.",
+        "text": f"The maps hardly change when the network’s weights are randomised; they must not be read as explanations. {detail}",
+    }
+
+
+def statement_title(name: str) -> str:
+    """The heading of a statement that only a person can make."""
+    return _STATEMENTS.get(name, name.replace("_", " ").capitalize())
+
+
+def counted(count: int, noun: str) -> str:
+    """``1 sample``, ``1,200 samples``."""
+    return f"{count:,} {noun}" + ("" if count == 1 else "s")
+
+
+def listed(names: Sequence[str], most: int) -> str:
+    """``a, b and c``, or the first few and how many more."""
+    if len(names) > most:
+        return f"{', '.join(names[:most])} and {len(names) - most} more findings"
+    return " and ".join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else names[0]

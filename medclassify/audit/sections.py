@@ -1,0 +1,197 @@
+"""The report's tables on data, performance, calibration and origin."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from medclassify.audit.cells import Cell, finding_cells
+from medclassify.audit.facts import ReportFacts
+from medclassify.audit.results import AuditResult
+from medclassify.audit.views import TableView, Td, count_text, estimate_cell, shown, words
+from medclassify.audit.words import LABELS, estimate_text, number, span, with_signs
+from medclassify.records import EstimateRow
+
+_CONFIDENT_ERRORS = 5
+
+
+def split_table(facts: ReportFacts) -> TableView | None:
+    """Patients, studies and images in each split."""
+    if not facts.counts:
+        return None
+    kinds = list(dict.fromkeys(kind for counted in facts.counts.values() for kind in counted))
+    rows = tuple(words([name, *(count_text(counted.get(kind, 0)) for kind in kinds)]) for name, counted in facts.counts.items())
+    return TableView(
+        "Patients, studies and images by split", ("Split", *(kind.capitalize() for kind in kinds)), rows, kind="narrow"
+    )
+
+
+def demographics_table(facts: ReportFacts) -> TableView | None:
+    """Images of each subgroup in each split, with shares; missing is counted."""
+    if not facts.demographics:
+        return None
+    splits = list(next(iter(next(iter(facts.demographics.values())).values())))
+    rows: list[tuple[Td, ...]] = []
+    for attribute, levels in facts.demographics.items():
+        totals = {split: sum(level[split] for level in levels.values()) for split in splits}
+        rows.append((Td(shown(attribute)),))
+        rows += [
+            (Td(level), *(Td(_share(counted[split], totals[split])) for split in splits)) for level, counted in levels.items()
+        ]
+    return TableView("Images by subgroup and split", ("Subgroup", *splits), tuple(rows), kind="narrow")
+
+
+def labels_table(facts: ReportFacts) -> TableView | None:
+    """Positive of labelled images for each finding and split, and how many have no usable label."""
+    if not facts.prevalence:
+        return None
+    splits = list(next(iter(facts.prevalence.values())))
+    rows = []
+    for finding, counted in facts.prevalence.items():
+        cells = [
+            Td(_share(positive, positive + negative), sub=f"{blank:,} not labelled" if blank else "")
+            for positive, negative, blank in (counted[split] for split in splits)
+        ]
+        rows.append((Td(finding), *cells))
+    return TableView("Images with each finding, of those labelled", ("Finding", *splits), tuple(rows), kind="narrow")
+
+
+def exclusion_table(facts: ReportFacts) -> TableView | None:
+    """Files left out, by reason."""
+    rows = tuple(words([reason, count_text(count)]) for reason, count in facts.exclusions.items() if count)
+    return TableView("Files left out", ("Reason", "Files"), rows, kind="narrow") if rows else None
+
+
+def performance_table(result: AuditResult) -> TableView:
+    """Every ranking and decision metric, overall."""
+    metrics = [
+        name
+        for name in ("auroc", "auprc", "sensitivity", "specificity", "ppv", "npv")
+        if any(row.metric == name for row in result.estimates)
+    ]
+    rows = []
+    for finding in result.table.findings:
+        first = result.estimate(finding, "auroc")
+        counts = Td(_share(first.n_pos, first.n)) if first else Td("–")
+        rows.append((Td(finding), counts, *(estimate_cell(result.estimate(finding, name)) for name in metrics)))
+    foot = "AUPRC is to be read beside the prevalence: that is its value for a model that knows nothing."
+    if any(row.estimate.status == "unstable" for row in result.estimates if row.attribute == "all"):
+        foot += " * fewer than 20 samples: read with care."
+    head = ("Finding", "With finding", *(LABELS[name] for name in metrics))
+    return TableView("Discrimination on the test set, with 95 % intervals", head, tuple(rows), foot, kind="stack")
+
+
+def threshold_table(result: AuditResult, facts: ReportFacts) -> TableView | None:
+    """The frozen threshold, where it came from, and the 2×2 table it makes."""
+    if not result.table.frame["decision"].notna().any():
+        return None
+    points = {point.finding: point for point in facts.operating_points}
+    rows = []
+    for cells in finding_cells(result.table):
+        cell, point = cells.whole.decided(), points.get(cells.whole.finding)
+        origin = (
+            f"{_criterion(point.criterion)} on {point.split} ({point.n_pos:,} with finding)"
+            if point
+            else "given with the table"
+        )
+        called = cell.decision == 1
+        counts = [
+            np.count_nonzero(a & b)
+            for a, b in ((called, cell.positive), (called, ~cell.positive), (~called, cell.positive), (~called, ~cell.positive))
+        ]
+        texts = [_threshold(result.table.frame, cell), origin, *(count_text(int(count)) for count in counts)]
+        rows.append(words([cell.finding, *texts]))
+    head = ("Finding", "Threshold", "Chosen by", "Hits", "False alarms", "Missed", "Rightly negative")
+    return TableView("Decisions at the frozen threshold", head, tuple(rows), kind="stack")
+
+
+def errors_table(result: AuditResult) -> TableView | None:
+    """The most confident wrong calls."""
+    frame = result.table.frame
+    wrong = frame[frame["target"].notna() & frame["decision"].notna() & (frame["decision"] != frame["target"])]
+    if wrong.empty:
+        return None
+    rows: list[tuple[Td, ...]] = []
+    for decision, heading, ascending in (
+        (1.0, "Called, but labelled absent", False),
+        (0.0, "Not called, but labelled present", True),
+    ):
+        kind = wrong[wrong["decision"] == decision].sort_values("score", ascending=ascending).head(_CONFIDENT_ERRORS)
+        if len(kind):
+            rows.append((Td(heading),))
+        rows += [
+            words([str(row["sample_id"]), str(row["finding"]), number(float(row["score"]), "auroc")])
+            for row in kind.to_dict("records")
+        ]
+    score = "Probability" if result.table.is_probability else "Score"
+    return TableView(
+        "The most confident errors: look at these images first", ("Sample", "Finding", score), tuple(rows), kind="narrow"
+    )
+
+
+def calibration_table(result: AuditResult) -> TableView | None:
+    """Intercept, slope, observed ÷ expected, Brier score, and ECE beside its null band."""
+    if not result.table.is_probability:
+        return None
+    metrics = ("calibration_intercept", "calibration_slope", "oe_ratio", "brier")
+    rows = tuple(
+        (
+            Td(finding),
+            *(estimate_cell(result.estimate(finding, name)) for name in metrics),
+            _ece_cell(result.estimate(finding, "ece")),
+        )
+        for finding in result.table.findings
+    )
+    foot = (
+        "A calibrated model has intercept 0, slope 1, and observed ÷ expected 1. ECE is above 0 for a perfect model too: "
+        "compare it with the null band, what a calibrated model shows in a sample of this size."
+    )
+    head = ("Finding", *(LABELS[name] for name in metrics), "ECE (null band)")
+    return TableView("Calibration on the test set, with 95 % intervals", head, rows, foot, kind="stack")
+
+
+def flat_table(caption: str, values: Mapping[str, Any]) -> TableView | None:
+    """Nested facts as lines of ``key.key: value``."""
+    rows = tuple((Td(name), Td(text, kind="words")) for name, text in _flat(values))
+    return TableView(caption, ("Item", "Value"), rows, kind="narrow") if rows else None
+
+
+def _ece_cell(row: EstimateRow | None) -> Td:
+    if row is None or row.estimate.value is None:
+        return estimate_cell(row)
+    estimate = row.estimate
+    text = estimate_text(
+        type(estimate)(estimate.value, None, None, "", estimate.status), "ece", n_pos=row.n_pos, n_neg=row.n_neg
+    )
+    if estimate.ci_low is None or estimate.ci_high is None:
+        return Td(text)
+    return Td(f"{text} ({span(estimate.ci_low, estimate.ci_high, 'ece')})")
+
+
+def _threshold(frame: pd.DataFrame, cell: Cell) -> str:
+    given = frame.loc[frame["finding"] == cell.finding, "threshold"].dropna().unique()
+    if given.size == 0:
+        return "–"
+    return number(float(given[0]), "auroc") if given.size == 1 else f"{given.size} thresholds"
+
+
+def _criterion(text: str) -> str:
+    return with_signs(text.replace(">=", "≥").replace("<=", "≤"))
+
+
+def _share(part: int, whole: int) -> str:
+    return f"{part:,} ({number(part / whole, 'prevalence')})" if whole else "0"
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
+    lines: list[tuple[str, str]] = []
+    for key, value in values.items():
+        name = f"{prefix}{key}"
+        if isinstance(value, Mapping):
+            lines += _flat(value, f"{name}.")
+        elif isinstance(value, (list, tuple)):
+            lines.append((name, ", ".join(str(item) for item in value) or "none"))
+        else:
+            lines.append((name, "not given" if value is None or value == "" else str(value)))
+    return lines

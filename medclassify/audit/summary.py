@@ -1,0 +1,173 @@
+"""The top of the report: what a reader must know after one minute."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from medclassify.audit.facts import ReportFacts
+from medclassify.audit.gaps import GapRow, GapVerdict
+from medclassify.audit.results import AuditResult
+from medclassify.audit.views import TableView, Td, count_text, estimate_cell, gap_line, shown
+from medclassify.audit.words import LABELS, calibration_words, estimate_text, span
+from medclassify.records import Estimate
+
+_MOST_LINES = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Banner:
+    """Something that must not be overlooked."""
+
+    title: str
+    text: str
+    kind: str = "alarm"
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A headline number: value, what it is, and a line below."""
+
+    value: str
+    label: str
+    sub: str = ""
+
+
+def banners(facts: ReportFacts) -> list[Banner]:
+    """The banners above everything."""
+    found = []
+    if facts.synthetic:
+        found.append(
+            Banner(
+                "Synthetic data",
+                "The images in this report were rendered by a program. No figure here says anything about real patients.",
+            )
+        )
+    if facts.weights.get("fallback"):
+        found.append(
+            Banner(
+                "Random initial weights",
+                "The pretrained weights could not be had, so the network started from random numbers. "
+                "This is a demonstration; do not use this model. " + _sentence(str(facts.weights.get("note") or "")),
+            )
+        )
+    if facts.leakage.get("allowed"):
+        found.append(
+            Banner(
+                "Leakage was allowed",
+                f"Patients or images may stand in more than one split. Stated reason: “{facts.leakage['allowed']}”. "
+                "Figures are likely to be too good.",
+            )
+        )
+    return found
+
+
+def headline(result: AuditResult, facts: ReportFacts) -> list[Figure]:
+    """Three or four numbers."""
+    frame = result.table.frame
+    samples, patients = frame["sample_id"].nunique(), frame["patient_id"].nunique()
+    known = len(result.table.findings) - len(result.macro_left_out)
+    macro = result.macro
+    limits = (
+        "" if macro.ci_low is None or macro.ci_high is None else f"95 % interval {span(macro.ci_low, macro.ci_high, 'auroc')}"
+    )
+    value = "–" if macro.value is None else estimate_text(_bare(macro), "auroc", n_pos=0, n_neg=0)
+    label = "AUROC" if len(result.table.findings) == 1 else f"macro AUROC over {known} of {len(result.table.findings)} findings"
+    figures = [
+        Figure(value, label, limits),
+        Figure(count_text(samples), "test images" if facts.model else "samples", f"{count_text(patients)} patients"),
+    ]
+    if result.reference_gaps:
+        verdicts = result.verdicts
+        figures.append(
+            Figure(str(verdicts["FAIL"]), "subgroup gaps beyond the margin", f"of {len(result.reference_gaps)} comparisons")
+        )
+        figures.append(
+            Figure(str(verdicts["INSUFFICIENT"]), "gaps the sample cannot judge", f"{verdicts['PASS']} within the margin")
+        )
+    return figures
+
+
+def findings_table(result: AuditResult) -> TableView:
+    """One line a finding: AUROC, sensitivity and specificity at the frozen threshold, calibration in words."""
+    metrics = [name for name in ("auroc", "sensitivity", "specificity") if _has(result, name)]
+    rows = []
+    for finding in result.table.findings:
+        first = result.estimate(finding, "auroc")
+        counts = Td(f"{first.n_pos:,} of {first.n:,}" if first else "–")
+        cells = [Td(finding), counts, *(estimate_cell(result.estimate(finding, name)) for name in metrics)]
+        if result.table.is_probability:
+            found = {
+                name: row.estimate
+                for name in ("calibration_intercept", "calibration_slope", "oe_ratio")
+                if (row := result.estimate(finding, name)) is not None
+            }
+            cells.append(Td(calibration_words(found), kind="words"))
+        rows.append(tuple(cells))
+    head = ["Finding", "Present in", *(LABELS[name] for name in metrics)]
+    head += ["Calibration"] if result.table.is_probability else []
+    return TableView("Results on the test set, with 95 % intervals", tuple(head), tuple(rows), foot=_foot(result), kind="stack")
+
+
+def verdict_sentence(result: AuditResult) -> str:
+    """What the subgroup comparisons say, and what they do not."""
+    if not result.reference_gaps:
+        return "No attribute was given, so nothing can be said about subgroups."
+    verdicts, holding = result.verdicts, sum(row.holds for row in result.reference_gaps if row.verdict is GapVerdict.FAIL)
+    attributes = ", ".join(shown(attribute) for attribute in result.table.attributes)
+    text = f"By {attributes}; margin ±{100 * result.margin:g} points: {verdicts['FAIL']} FAIL"
+    if verdicts["FAIL"]:
+        text += f" ({holding} hold after Holm’s adjustment)"
+    text += f", {verdicts['INSUFFICIENT']} INSUFFICIENT, {verdicts['PASS']} PASS. "
+    if verdicts["INSUFFICIENT"]:
+        text += "INSUFFICIENT means that the sample cannot tell; it does not mean that the groups are alike."
+    return text
+
+
+def failures(result: AuditResult, most: int = _MOST_LINES) -> tuple[list[str], int]:
+    """The largest gaps beyond the margin in words, and how many more there are."""
+    failed = [row for row in result.reference_gaps if row.verdict is GapVerdict.FAIL]
+    failed.sort(key=lambda row: (not row.holds, -abs(row.gap or 0)))
+    return [gap_sentence(row) for row in failed[:most]], max(0, len(failed) - most)
+
+
+def gap_sentence(row: GapRow) -> str:
+    """``Cardiomegaly, sex F against M: AUROC gap −.235 (…)``."""
+    adjusted = "" if row.holds else " – not after Holm’s adjustment"
+    text = gap_line(row).removeprefix("gap ")
+    return f"{row.finding}, {shown(row.attribute)} {row.subgroup} against {row.reference}: {LABELS[row.metric]} gap {text}{adjusted}"
+
+
+def warnings(result: AuditResult, facts: ReportFacts) -> list[str]:
+    """What the reader must see, worst first."""
+    lines = list(facts.warnings)
+    if facts.leakage and not facts.leakage.get("clean", True):
+        lines.append("Patients or images stand in two splits; see Data.")
+    if facts.sanity is not None and not facts.sanity.get("passed", False):
+        lines.append("The explanation sanity check failed: the saliency maps do not depend on what the network learnt.")
+    lines += [row.line for row in result.confounding if row.alarm]
+    lines += [f"{point.finding}: {point.warning}" for point in facts.operating_points if point.warning]
+    if result.macro_left_out and len(result.table.findings) > 1:
+        lines.append(f"The macro AUROC leaves out {'; '.join(result.macro_left_out)}.")
+    lines += result.table.notes
+    return list(dict.fromkeys(line.strip() for line in lines if line.strip()))
+
+
+def _has(result: AuditResult, metric: str) -> bool:
+    return any(row.metric == metric for row in result.estimates)
+
+
+def _foot(result: AuditResult) -> str:
+    unstable = any(row.estimate.status == "unstable" for row in result.estimates if row.attribute == "all")
+    return "* fewer than 20 samples with or without the finding: read with care." if unstable else ""
+
+
+def _bare(estimate: Estimate) -> Estimate:
+    return Estimate(estimate.value, None, None, "", estimate.status)
+
+
+def _sentence(text: str) -> str:
+    return "" if not text else text[0].upper() + text[1:].rstrip(".") + "."
+
+
+def most(lines: Sequence[str], count: int = _MOST_LINES) -> tuple[list[str], list[str]]:
+    """The first lines, and the rest."""
+    return list(lines[:count]), list(lines[count:])

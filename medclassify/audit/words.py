@@ -1,0 +1,139 @@
+"""Numbers and verdicts as a reader sees them, the same everywhere in the report."""
+
+from collections.abc import Mapping
+
+from medclassify.records import Estimate, Status
+
+RATES = ("sensitivity", "specificity", "ppv", "npv", "fnr", "fpr")
+LABELS = {
+    "auroc": "AUROC",
+    "auprc": "AUPRC",
+    "sensitivity": "Sensitivity",
+    "specificity": "Specificity",
+    "ppv": "PPV",
+    "npv": "NPV",
+    "fnr": "Missed (FNR)",
+    "fpr": "False alarms (FPR)",
+    "brier": "Brier score",
+    "ece": "ECE",
+    "calibration_intercept": "Calibration intercept",
+    "calibration_slope": "Calibration slope",
+    "oe_ratio": "Observed ÷ expected",
+}
+_MINUS = "−"
+_WIDE_SLOPE = 0.6
+
+
+def number(value: float, metric: str) -> str:
+    """One value in its metric's form: ``.912`` for AUROC and other scores in [0, 1], ``91.2 %`` for rates, ``0.97`` else."""
+    if metric in RATES or metric == "prevalence":
+        return f"{_signed(100 * value, 1)} %"
+    if metric in {"auroc", "auprc", "brier", "ece", "p"}:
+        text = _signed(value, 3)
+        return text.replace("0.", ".", 1) if text.lstrip(_MINUS).startswith("0.") else text
+    return _signed(value, 2)
+
+
+def p_value(p: float | None) -> str:
+    """``.032``, ``< .001`` or a dash where there is none."""
+    if p is None or p != p:
+        return "–"
+    return "< .001" if p < 0.001 else number(p, "p")
+
+
+def estimate_text(estimate: Estimate, metric: str, *, n_pos: int, n_neg: int) -> str:
+    """``.912 (.874–.941)``, or ``not estimable (n₊=3)``; never blank."""
+    if estimate.status is Status.NOT_ESTIMABLE or estimate.value is None:
+        return not_estimable(estimate, n_pos=n_pos, n_neg=n_neg)
+    value = number(estimate.value, metric)
+    if estimate.ci_low is None or estimate.ci_high is None:
+        return value
+    return f"{value} ({span(estimate.ci_low, estimate.ci_high, metric)})"
+
+
+def not_estimable(estimate: Estimate, *, n_pos: int, n_neg: int) -> str:
+    """Why a number is not given, by the scarcer class."""
+    reason = with_signs(estimate.note)
+    if not reason:
+        reason = f"n₊={n_pos}" if n_pos <= n_neg else f"n₋={n_neg}"
+    return f"not estimable ({reason})"
+
+
+def with_signs(note: str) -> str:
+    """A note for readers: ``n_pos=3`` as ``n₊=3``."""
+    for name, sign in (
+        ("n_pos", "n₊"),
+        ("n_neg", "n₋"),
+        ("called_positive", "called positive"),
+        ("called_negative", "called negative"),
+    ):
+        note = note.replace(name, sign)
+    return note
+
+
+def span(low: float, high: float, metric: str) -> str:
+    """The two limits; the unit stands once, and ``to`` parts limits that carry a sign."""
+    first, last = number(low, metric), number(high, metric)
+    unit = " %" if first.endswith(" %") else ""
+    dash = " to " if _MINUS in first + last else "–"
+    return f"{first.removesuffix(unit) if unit else first}{dash}{last.removesuffix(unit) if unit else last}"
+
+
+def gap_number(value: float, metric: str) -> str:
+    """A difference with its sign: ``−.034`` for AUROC, ``+4.1`` percentage points for rates."""
+    if metric in RATES:
+        text = _signed(100 * value, 1)
+    else:
+        text = _signed(value, 3).replace("0.", ".", 1) if abs(value) < 1 else _signed(value, 3)
+    return text if text.startswith(_MINUS) or float(text) == 0 else f"+{text}"
+
+
+def gap_text(gap: float, low: float, high: float, metric: str) -> str:
+    """A difference with its interval: ``−.034 (−.089 to +.021)``, ``+4.1 (−2.0 to +9.8) points``."""
+    unit = " points" if metric in RATES else ""
+    return f"{gap_number(gap, metric)} ({gap_number(low, metric)} to {gap_number(high, metric)}){unit}"
+
+
+def calibration_words(estimates: Mapping[str, Estimate]) -> str:
+    """Intercept, slope and observed ÷ expected of one finding as a sentence.
+
+    Source: Van Calster et al. 2016, J Clin Epidemiol 74:167 (levels of calibration and what intercept and slope say).
+    """
+    intercept, slope = estimates.get("calibration_intercept"), estimates.get("calibration_slope")
+    if intercept is None or intercept.value is None:
+        return "Not estimable: too few samples with or without the finding."
+    parts = [_intercept_words(intercept), _slope_words(slope)]
+    known = [part for part in parts if part]
+    if not known:
+        return "No miscalibration seen in this sample."
+    sentence = "; ".join(known)
+    return sentence[0].upper() + sentence[1:] + "."
+
+
+def _intercept_words(intercept: Estimate) -> str:
+    if intercept.ci_low is not None and intercept.ci_low > 0:
+        return "probabilities are too low on average"
+    if intercept.ci_high is not None and intercept.ci_high < 0:
+        return "probabilities are too high on average"
+    return ""
+
+
+def _slope_words(slope: Estimate | None) -> str:
+    if slope is None or slope.value is None or slope.ci_low is None or slope.ci_high is None:
+        return "spread not estimable"
+    if slope.ci_high < 1:
+        return "too extreme (overconfident)"
+    if slope.ci_low > 1:
+        return "too cautious (underconfident)"
+    if slope.ci_high - slope.ci_low > _WIDE_SLOPE:
+        return (
+            f"no miscalibration seen, but the sample is small (slope {span(slope.ci_low, slope.ci_high, 'calibration_slope')})"
+        )
+    return ""
+
+
+def _signed(value: float, digits: int) -> str:
+    text = f"{value:.{digits}f}"
+    if float(text) == 0:
+        text = text.lstrip("-")
+    return text.replace("-", _MINUS)
