@@ -1,7 +1,7 @@
 """The table that defines a dataset version: labels joined to images, patients kept apart, leakage checked."""
 
 from medclassify.manifest.attributes import AGE_BANDS
-from medclassify.manifest.build import build_manifest
+from medclassify.manifest.build import build_manifest, unlabelled_manifest
 from medclassify.manifest.describe import describe
 from medclassify.manifest.labels import LabelTable
 from medclassify.manifest.leakage import LeakageFinding, LeakageReport, check_leakage, require_no_leakage
@@ -9,6 +9,7 @@ from medclassify.manifest.patients import PatientHasher
 from medclassify.manifest.reading import read_labels
 from medclassify.manifest.splits import assign_splits, check_splits
 from medclassify.manifest.store import read_manifest, write_exclusions, write_manifest
+from medclassify.manifest.subset import keep_findings, keep_samples, without_patients
 from medclassify.manifest.table import CORE_COLUMNS, Manifest
 
 __all__ = [
@@ -24,9 +25,13 @@ __all__ = [
     "check_leakage",
     "check_splits",
     "describe",
+    "keep_findings",
+    "keep_samples",
     "read_labels",
     "read_manifest",
     "require_no_leakage",
+    "unlabelled_manifest",
+    "without_patients",
     "write_exclusions",
     "write_manifest",
 ]

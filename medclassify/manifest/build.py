@@ -10,7 +10,7 @@ from medclassify.manifest.attributes import age_band, normalise_age, normalise_c
 from medclassify.manifest.identity import identify_patients, leave_out_patients, missing_id_warnings, source_counts
 from medclassify.manifest.images import sample_ids, source_folders, tabulate
 from medclassify.manifest.labels import LabelTable
-from medclassify.manifest.matching import CONFLICT, match_labels
+from medclassify.manifest.matching import CONFLICT, Matches, match_labels
 from medclassify.manifest.patients import PatientHasher
 from medclassify.manifest.table import CORE_COLUMNS, Manifest
 from medclassify.records import Exclusion, InstanceHeader
@@ -57,6 +57,35 @@ def build_manifest(
     images, exclusions = tabulate(headers)
     folders = source_folders(images, sources)
     matches = match_labels(images, labels, folders if sources else ())
+    manifest, more = _assemble(images, labels, matches, hasher, exclude_patients, folders)
+    return manifest, [*exclusions, *more]
+
+
+def unlabelled_manifest(
+    headers: Iterable[InstanceHeader], hasher: PatientHasher, *, sources: Sequence[Path | str] = ()
+) -> tuple[Manifest, list[Exclusion]]:
+    """Images that are to be scored and have no labels; arguments and errors as in ``build_manifest``.
+
+    Returns:
+        A manifest without findings, and files that stand in the sources twice.
+    """
+    images, exclusions = tabulate(headers)
+    rows = pd.DataFrame(index=images.index)
+    labels = LabelTable(Path("images without labels"), "none", ("path",), rows, ())
+    matches = Matches(pd.DataFrame({"image": images.index, "line": images.index}), [], [])
+    manifest, more = _assemble(images, labels, matches, hasher, (), source_folders(images, sources))
+    return manifest, [*exclusions, *more]
+
+
+def _assemble(
+    images: pd.DataFrame,
+    labels: LabelTable,
+    matches: Matches,
+    hasher: PatientHasher,
+    exclude_patients: Sequence[str],
+    folders: Sequence[Path],
+) -> tuple[Manifest, list[Exclusion]]:
+    """Matched rows to a manifest: patients hashed, excluded patients and repeated images left out, every sample named."""
     table, notes = _joined(images, labels, matches.pairs)
     table, more = identify_patients(table, hasher)
     notes = [*labels.notes, *matches.notes, *notes, *more]
@@ -67,7 +96,7 @@ def build_manifest(
 
     table, refused, more = leave_out_patients(table, exclude_patients, hasher)
     table, repeated = _without_duplicates(table, labels.findings)
-    exclusions += [*matches.exclusions, *refused, *repeated]
+    exclusions = [*matches.exclusions, *refused, *repeated]
     if table.empty:
         raise ManifestError(
             f"{labels.path}: no sample is left after {len(exclusions)} exclusions "

@@ -10,24 +10,27 @@ _NAMES = {
     "a birth date": {"birth", "birthdate", "birthday", "dob"},
     "a date": {"date", "datetime", "timestamp"},
     "an accession number": {"accession", "accessionnumber", "acc"},
-    "a record number": {"mrn", "ssn", "nhs", "insurancenumber", "passport", "recordnumber", "hospitalnumber"},
+    "a record number": {
+        "mrn",
+        "ssn",
+        "nhs",
+        "insurancenumber",
+        "passport",
+        "recordnumber",
+        "id",
+        "ids",
+        "uid",
+        "uuid",
+        "guid",
+        "hospitalnumber",
+    },
     "an address": {"address", "street", "zip", "zipcode", "postcode", "postal"},
     "a telephone number or e-mail address": {"phone", "telephone", "tel", "mobile", "fax", "email", "mail"},
     "a member of staff": {"physician", "doctor", "radiologist", "operator", "referrer"},
 }
-_NOT_A_PERSON = {
-    "site",
-    "institution",
-    "manufacturer",
-    "model",
-    "scanner",
-    "study",
-    "series",
-    "protocol",
-    "view",
-    "device",
-    "weight",
-}
+# What else may have a name or a number of its own.
+_THINGS = {"site", "institution", "hospital", "manufacturer", "model", "scanner", "device", "protocol", "view"}
+_EXEMPT = {"a name": _THINGS, "a record number": _THINGS, "a birth date": {"weight", "length"}}
 _CONTENT = {
     "names (A^B)": re.compile(r"[^\^]+\^[^\^]+.*"),
     "dates": re.compile(r"(?:(?:19|20)\d{2}[-/.]?[01]\d[-/.]?[0-3]\d|[0-3]?\d[-/.][0-3]?\d[-/.](?:19|20)?\d{2})(?:[ T]\d.*)?"),
@@ -52,9 +55,10 @@ def identifying_name(column: str) -> str | None:
     words = {word.lower() for word in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+", column)} | {
         re.sub(r"[^a-z]|^patient", "", column.lower())
     }
-    if words & _NOT_A_PERSON and not words & {"patient", "person"}:
-        return None
-    return next((kind for kind, names in _NAMES.items() if words & names), None)
+    person = bool(words & {"patient", "person"})
+    return next(
+        (kind for kind, names in _NAMES.items() if words & names and (person or not words & _EXEMPT.get(kind, set()))), None
+    )
 
 
 def identifying_content(values: pd.Series) -> str | None:

@@ -50,7 +50,10 @@ def without_patients(
     present = set(patients)
     notes = [f"patients left out on request: {patients[out].nunique()}, with {int(out.sum())} images."] if out.any() else []
     if absent := sum(not hashes & present for hashes in wanted):
-        notes.append(f"WARNING: {absent} of {len(wanted)} excluded patients have no image here; was the manifest made with this patient key?")
+        notes.append(
+            f"WARNING: {absent} of {len(wanted)} excluded patients have no image here; "
+            f"was the manifest made with this patient key?"
+        )
     exclusions = [
         Exclusion(path, PATIENT_EXCLUDED, f"patient {patient} is on the list of excluded patients")
         for path, patient in zip(manifest.frame["path"][out], patients[out], strict=True)

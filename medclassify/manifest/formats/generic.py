@@ -10,7 +10,6 @@ from medclassify.errors import ManifestError
 from medclassify.manifest.delimited import read_columns, read_header
 from medclassify.manifest.identifiers import identifying_content, identifying_name
 from medclassify.manifest.labels import KEYS, LABEL_VALUES, LabelTable, parse_labels
-from medclassify.manifest.table import CORE_COLUMNS
 
 NAME = "generic"
 _ALIASES = {
@@ -27,6 +26,7 @@ _ALIASES = {
     "manufacturer": ("vendor",),
 }
 _CORE = ("split", "modality", "laterality", *_ALIASES)
+_CORE_SPELLINGS = {*_CORE, *(alias for aliases in _ALIASES.values() for alias in aliases)}
 # Columns that say who or how even when they are coded 0 and 1, so they are not taken for findings unless named as such.
 _ATTRIBUTES = {
     "race", "ethnicity", "insurance", "country", "language", "smoker", "smoking", "pregnant", "inpatient", "outpatient",
@@ -75,13 +75,17 @@ def _canonical(columns: Iterable[str]) -> dict[str, str]:
     """Core name → the column that holds it; the exact name wins over another spelling of it."""
     spelt: dict[str, str] = {}
     for column in columns:
-        spelt.setdefault(re.sub(r"[^a-z0-9]+", "_", column.lower()).strip("_"), column)
+        spelt.setdefault(_spelling(column), column)
     found = {}
     for name in _CORE:
         spelling = next((alias for alias in (name, *_ALIASES.get(name, ())) if alias in spelt), None)
         if spelling is not None:
             found[name] = spelt[spelling]
     return found
+
+
+def _spelling(column: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "_", column.lower()).strip("_")
 
 
 def _refuse_repeats(path: Path, header: Sequence[str]) -> None:
@@ -101,8 +105,10 @@ def _sort_out(rows: pd.DataFrame, columns: Sequence[str]) -> tuple[list[str], li
         labels = values.str.strip().isin(list(LABEL_VALUES))
         if values.empty or not name:
             left_out[name or "(no name)"] = "it is blank" if values.empty else "it has no name"
-        elif name.lower() in _MADE_HERE or name in CORE_COLUMNS:
+        elif _spelling(name) in _MADE_HERE:
             left_out[name] = "the manifest makes its own"
+        elif _spelling(name) in _CORE_SPELLINGS:
+            left_out[name] = "another column already says this"
         elif labels.all() and name.lower() not in _ATTRIBUTES:
             findings.append(name)
         elif reason := identifying_name(name) or identifying_content(values):
