@@ -52,8 +52,8 @@ def _search(folder: Path, entered: set[tuple[int, int]]) -> Iterator[Path]:
         for entry in listed:
             if entry.is_dir():
                 pending.append(entry.path)
-            elif entry.is_file() and _is_image(entry.path):
-                yield Path(entry.path)
+            elif (entry.is_file() and _is_image(entry.path)) or (entry.is_symlink() and not os.path.exists(entry.path)):
+                yield Path(entry.path)  # a broken link too: reading it says so
 
 
 def _is_image(path: str) -> bool:
