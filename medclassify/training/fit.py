@@ -80,6 +80,7 @@ def fine_tune(
         enable_version_counter=False,
     )
     trainer = _trainer(config, run, [history, best, *_optional_callbacks(config, monitor, bar)], bar)
+    classifier.train()  # Lightning leaves a module in the mode it finds it in, and embedding put it into evaluation mode
     _run(trainer, classifier, data, resume)
     if not best.best_model_path:
         raise RunError(f"{run.root}: no epoch was finished, so there is no model. Give it more time, or a higher trainer.max_epochs.")
@@ -112,6 +113,7 @@ def _trainer(config: Config, run: RunLayout, callbacks: list[Callback], bar: boo
     # the store is memory-mapped: worker processes only cost time, so the advice to add them does not hold here
     warnings.filterwarnings("ignore", message=".*does not have many workers.*")
     warnings.filterwarnings("ignore", message=".*The number of training batches.*")
+    warnings.filterwarnings("ignore", message=".*isinstance.treespec, LeafSpec.*")
     _keep_earlier_log(run.logs)
     if torch.cuda.is_available():
         torch.set_float32_matmul_precision("high")  # TF32, on purpose: the mantissa of images is 8 bits

@@ -14,7 +14,7 @@ from timm.models.efficientnet import EfficientNet
 
 from medclassify.training.classifier import macro_auroc
 
-_STRENGTHS = (0.001, 0.01, 0.1, 1.0)  # sklearn's C: inverse strength of the L2 penalty, on standardised features
+_STRENGTHS = (0.0001, 0.001, 0.01, 0.1, 1.0)  # sklearn's C: inverse strength of the L2 penalty, on standardised features
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ def fit_head(
         network: Its ``classifier`` is a linear layer (K, D).
         findings: K names.
         train: Embeddings float32 (N, D), targets (N, K), mask bool (N, K).
-        tune: The same; the penalty is the one with the best macro AUROC here.
+        tune: The same; the penalty is the one with the smallest loss here.
 
     Returns:
         What was fitted.
@@ -53,18 +53,21 @@ def fit_head(
     mean, spread = features.mean(axis=0), features.std(axis=0) + 1e-6
     fitted = {c: _fit((features - mean) / spread, targets, mask, c) for c in _STRENGTHS}
 
-    def score(c: float) -> float | None:
-        weight, bias = fitted[c]
-        return macro_auroc(((tune[0] - mean) / spread) @ weight.T + bias, tune[1], tune[2])
-
-    scores = {c: score(c) for c in _STRENGTHS}
-    best = max(_STRENGTHS, key=lambda c: (scores[c] or 0.0, -c))
+    tuned = (tune[0] - mean) / spread
+    # by loss, not AUROC: an overconfident head starts fine-tuning with gradients that undo the features it stands on
+    best = min(_STRENGTHS, key=lambda c: _loss(tuned @ fitted[c][0].T + fitted[c][1], tune[1], tune[2]))
     weight, bias = fitted[best]
     head = network.get_classifier()
     with torch.no_grad():
         head.weight.copy_(torch.from_numpy(weight / spread))
         head.bias.copy_(torch.from_numpy(bias - (weight / spread) @ mean))
-    return HeadProbe(best, scores[best], tuple(name for name, row in zip(findings, weight, strict=True) if not row.any()))
+    score = macro_auroc(tuned @ weight.T + bias, tune[1], tune[2])
+    return HeadProbe(best, score, tuple(name for name, row in zip(findings, weight, strict=True) if not row.any()))
+
+
+def _loss(logits: NDArray, targets: NDArray, mask: NDArray[np.bool_]) -> float:
+    losses = np.logaddexp(0, logits) - targets * logits
+    return float(losses[mask].mean()) if mask.any() else 0.0
 
 
 def _fit(features: NDArray, targets: NDArray, mask: NDArray, c: float) -> tuple[NDArray, NDArray]:

@@ -1,12 +1,20 @@
 """Indexed samples to a dataset that may be learnt from: split, prepared, and checked for leakage before anything learns."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from medclassify.config import Config
 from medclassify.data import PreparedDataset, PreparedStore, prepare_store
 from medclassify.errors import ManifestError
-from medclassify.manifest import LeakageReport, Manifest, assign_splits, check_leakage, check_splits, require_no_leakage
+from medclassify.manifest import (
+    LeakageReport,
+    Manifest,
+    assign_splits,
+    check_leakage,
+    check_splits,
+    keep_samples,
+    require_no_leakage,
+)
 from medclassify.records import Exclusion, Preprocessing, Split
 from medclassify.workflows.cache import cache_folder
 from medclassify.workflows.console import progress, say, warn
@@ -58,7 +66,7 @@ def make_dataset(indexed: Indexed, config: Config, preprocessing: Preprocessing)
     require_no_leakage(check_leakage(manifest), config.data.allow_leakage)  # before minutes go into decoding
     store, unreadable = prepare(manifest, preprocessing)
     report_exclusions(unreadable)
-    manifest = manifest.keep(store.index["sample_id"])
+    manifest = keep_samples(manifest, store.index["sample_id"])
     hashes = dict(zip(store.index["sample_id"], store.index["pixel_sha256"], strict=True))
     leakage = check_leakage(manifest, pixel_hashes=hashes)
     require_no_leakage(leakage, config.data.allow_leakage)
@@ -89,7 +97,7 @@ def _one_finding_each(manifest: Manifest) -> tuple[Manifest, list[Exclusion]]:
     ]
     if not single.any():
         raise ManifestError(f"no sample has exactly one of {', '.join(manifest.findings)}; use data.task multilabel.")
-    return manifest.keep(manifest.frame["sample_id"][single]), out
+    return keep_samples(manifest, manifest.frame["sample_id"][single]), out
 
 
 def with_attributes(manifest: Manifest, attributes: Sequence[str]) -> tuple[str, ...]:
@@ -103,8 +111,3 @@ def with_attributes(manifest: Manifest, attributes: Sequence[str]) -> tuple[str,
         known = ", ".join(("sex", "age_band", "view", "site", "manufacturer", *manifest.attributes))
         raise ManifestError(f"data.attributes {unknown[0]!r} is not a column of the manifest. Known are: {known}.")
     return tuple(attributes)
-
-
-def set_preprocessing(preprocessing: Preprocessing, config: Config) -> Preprocessing:
-    """The weights' preprocessing with the config's window."""
-    return replace(preprocessing, window=config.data.window)

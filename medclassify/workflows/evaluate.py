@@ -6,7 +6,7 @@ from pathlib import Path
 from medclassify.audit import AuditResult, ReportFacts, describe_splits, write_audit
 from medclassify.config import load_config
 from medclassify.errors import ManifestError, RunError
-from medclassify.manifest import Manifest, read_manifest
+from medclassify.manifest import Manifest, keep_samples, read_manifest
 from medclassify.records import Split
 from medclassify.runs import RunLayout
 from medclassify.runs.provenance import read_provenance
@@ -43,7 +43,7 @@ def evaluate(run_folder: Path, manifest_path: Path | None, out: Path | None) -> 
         manifest = manifest.of_split(Split.TEST)
     store, exclusions = prepare(manifest, scorer.bundle.preprocessing)
     report_exclusions(exclusions)
-    manifest = manifest.keep(store.index["sample_id"])
+    manifest = keep_samples(manifest, store.index["sample_id"])
     attributes = with_attributes(manifest, config.data.attributes)
     predictions = scorer.table(manifest, store, attributes=attributes)
     write_table(predictions, out / "predictions.parquet")

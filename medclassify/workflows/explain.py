@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from medclassify.errors import ConfigError, RunError
+from medclassify.manifest import keep_samples
 from medclassify.runs import RunLayout
 from medclassify.workflows.dataset import prepare
 from medclassify.workflows.explanations import Case, write_explanations
@@ -39,7 +40,7 @@ def explain(run_folder: Path, sources: Sequence[str], out: Path, finding: str | 
     manifest, unreadable = samples_of(sources)
     store, broken = prepare(manifest, scorer.bundle.preprocessing)
     report_exclusions([*unreadable, *broken])
-    manifest = manifest.keep(store.index["sample_id"])
+    manifest = keep_samples(manifest, store.index["sample_id"])
     predictions = scorer.table(manifest, store, attributes=())
     paths = manifest.frame.set_index("sample_id")["path"]
     cases = [

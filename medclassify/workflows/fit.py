@@ -7,7 +7,7 @@ from pathlib import Path
 
 from medclassify.audit import AuditResult, ExplainedCase, write_audit
 from medclassify.config import Config, config_to_yaml, load_config
-from medclassify.manifest import read_manifest, write_exclusions
+from medclassify.manifest import keep_samples, read_manifest, write_exclusions
 from medclassify.models import backbone_name, preprocessing_of
 from medclassify.models import save_bundle
 from medclassify.records import Split
@@ -64,7 +64,7 @@ def fit(config_path: Path, overrides: Sequence[str] = (), *, resume: bool = Fals
         scorer = calibrated(network, dataset, config, preprocessing)
         save_bundle(run.model, scorer.bundle)  # frozen before the test split is read
     with stage("testing", run):
-        evaluated = dataset.manifest.keep(dataset.manifest.frame["sample_id"][dataset.manifest.frame["split"] != Split.TRAIN])
+        evaluated = keep_samples(dataset.manifest, dataset.manifest.frame["sample_id"][dataset.manifest.frame["split"] != Split.TRAIN])
         predictions = scorer.table(evaluated, dataset.store, attributes=attributes)
         with atomic_path(run.predictions) as temporary:
             predictions.to_parquet(temporary)

@@ -10,13 +10,13 @@ from medclassify.config import DataConfig
 from medclassify.dicom import find_images, read_header
 from medclassify.errors import ConfigError, DicomError, ManifestError
 from medclassify.manifest import (
-    LabelTable,
     Manifest,
     PatientHasher,
     build_manifest,
-    leave_out_patients,
+    keep_findings,
     read_labels,
     read_manifest,
+    without_patients,
     write_exclusions,
 )
 from medclassify.phantom import render_dataset
@@ -63,8 +63,9 @@ def index_data(data: DataConfig) -> Indexed:
     if data.source == PHANTOM:
         return _index_phantom(data)
     if source.suffix in _MANIFESTS and source.is_file():
-        manifest, exclusions = leave_out_patients(read_manifest(source), data.exclude_patients, PatientHasher())
-        say(f"manifest {source}: {len(manifest)} samples")
+        manifest, exclusions, notes = without_patients(read_manifest(source), data.exclude_patients, PatientHasher())
+        for note in (f"manifest {source}: {len(manifest)} samples", *notes):
+            say(note)
         report_exclusions(exclusions)
         return Indexed(_choose(manifest, data), exclusions, synthetic=False)
     return index_files(data, [source])
@@ -75,12 +76,13 @@ def index_files(data: DataConfig, sources: Sequence[Path], *, synthetic: bool = 
     if not data.labels:
         raise ConfigError(f"data.labels is not set, and {sources[0]} is not a manifest. Name the label table with --data.labels FILE.")
     labels = read_labels(_locate(data.labels, sources), data.format, findings=data.findings)
-    describe_labels(labels)
+    for note in labels.notes:
+        say(f"  {note}")  # before anything is joined: a wrong guess of the format must not stay unseen
     headers, unreadable = read_headers(sources)
     manifest, exclusions = build_manifest(
         headers, labels, PatientHasher(), findings=data.findings, exclude_patients=data.exclude_patients, sources=sources
     )
-    for note in manifest.notes:
+    for note in manifest.notes[len(labels.notes) :]:
         say(f"  {note}")
     exclusions = [*unreadable, *exclusions]
     say(f"manifest: {len(manifest)} samples of {manifest.frame['patient_id'].nunique()} patients, {len(manifest.findings)} findings")
@@ -116,13 +118,6 @@ def read_headers(sources: Sequence[Path]) -> tuple[list[InstanceHeader], list[Ex
     return headers, [result for result in results if isinstance(result, Exclusion)]
 
 
-def describe_labels(labels: LabelTable) -> None:
-    """Says what the label file was taken for: a wrong guess must not stay unseen."""
-    say(f"labels {labels.path}: read as {labels.format} format, {len(labels.rows)} rows, findings {', '.join(labels.findings)}")
-    for note in labels.notes:
-        say(f"  {note}")
-
-
 def report_exclusions(exclusions: Sequence[Exclusion]) -> None:
     """One line a reason, with the first file as an example."""
     first: dict[str, Exclusion] = {}
@@ -153,4 +148,4 @@ def _locate(labels: str, sources: Sequence[Path]) -> Path:
 
 
 def _choose(manifest: Manifest, data: DataConfig) -> Manifest:
-    return manifest if data.findings is None else manifest.select(data.findings)
+    return manifest if data.findings is None else keep_findings(manifest, data.findings)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from medclassify.errors import ConfigError
-from medclassify.manifest import Manifest, PatientHasher, read_manifest, unlabelled_manifest, write_exclusions
+from medclassify.manifest import Manifest, PatientHasher, keep_samples, read_manifest, unlabelled_manifest, write_exclusions
 from medclassify.records import Exclusion
 from medclassify.runs import RunLayout, atomic_path
 from medclassify.workflows.console import say, warn
@@ -52,7 +52,7 @@ def predict(run_folder: Path, sources: Sequence[str], out: Path) -> Predicted:
     store, broken = prepare(manifest, scorer.bundle.preprocessing)
     exclusions = (*unreadable, *broken)
     report_exclusions(exclusions)
-    manifest = manifest.keep(store.index["sample_id"])
+    manifest = keep_samples(manifest, store.index["sample_id"])
     predictions = scorer.table(manifest, store, attributes=("sex", "age_band", "view", "site"))
     paths = manifest.frame.set_index("sample_id")["path"]
     predictions.insert(1, "path", predictions["sample_id"].map(paths))

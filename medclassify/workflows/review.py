@@ -1,0 +1,144 @@
+"""Starts the review page on loopback and stays with it until Ctrl-C."""
+
+import importlib.util
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+
+from medclassify.errors import ReviewError
+from medclassify.review import ReviewStore, open_review_run
+from medclassify.workflows.console import say
+
+ADDRESS = "127.0.0.1"
+_START_SECONDS = 60.0
+_STOP_SECONDS = 5.0
+
+
+def review(run: Path, port: int) -> None:
+    """Serves the review page of a finished run until Ctrl-C or SIGTERM.
+
+    Args:
+        run: The run directory.
+        port: The port on the loopback address.
+
+    Raises:
+        RunError: It is not a finished run.
+        ReviewError: The run's tables cannot be used, the port is taken, Streamlit or the page is not installed, or the page
+            does not start.
+        StorageError: The review store cannot be written.
+    """
+    opened = open_review_run(run)
+    ReviewStore(opened.layout.reviews).close()
+    command = page_command(run, port)
+    _require_free(port)
+    with _stop_signals_as_interrupt():
+        page = subprocess.Popen(command, env=_environment(), stdout=subprocess.DEVNULL)
+        try:
+            _wait_until_up(page, port)
+            say(f"Review page of {run}: http://{ADDRESS}:{port}")
+            say(f"Decisions are stored in {opened.layout.reviews}. Stop with Ctrl-C.")
+            code = page.wait()
+            raise ReviewError(f"the review page ended by itself (exit code {code}); its last words are above. Start it again.")
+        except KeyboardInterrupt:
+            say("Stopped. Every confirmed verdict is stored.")
+        finally:
+            _stop(page)
+
+
+def page_command(run: Path, port: int) -> list[str]:
+    """The command that serves the page.
+
+    Raises:
+        ReviewError: Streamlit or the page is not installed.
+    """
+    if importlib.util.find_spec("streamlit") is None:
+        raise ReviewError("Streamlit is not installed, so the review page cannot start. Install it with: pip install streamlit")
+    options = {
+        "server.address": ADDRESS,
+        "server.port": str(port),
+        "server.headless": "true",
+        "server.fileWatcherType": "none",
+        "browser.gatherUsageStats": "false",
+        "client.showErrorDetails": "none",
+        "logger.level": "warning",
+    }
+    flags = [part for name, value in options.items() for part in (f"--{name}", value)]
+    # -P: a folder named "app" where the user happens to stand is not our page.
+    return [sys.executable, "-P", "-m", "streamlit", "run", str(page_script()), *flags, "--", str(run.resolve())]
+
+
+def page_script() -> Path:
+    """The page's script, found without importing it: the library does not know the dashboard.
+
+    Raises:
+        ReviewError: The page is not installed.
+    """
+    spec = importlib.util.find_spec("app")
+    for folder in (spec.submodule_search_locations or []) if spec else []:
+        if (script := Path(folder) / "review.py").is_file():
+            return script
+    raise ReviewError("the review page (package `app`) is not installed beside medclassify. Install medclassify again.")
+
+
+def _environment() -> dict[str, str]:
+    # The page imports `app` and `medclassify`; where they are not installed, they stand beside each other.
+    beside = [str(page_script().parents[1]), os.environ.get("PYTHONPATH", "")]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, beside))}
+
+
+def _require_free(port: int) -> None:
+    if not 1 <= port <= 65535:
+        raise ReviewError(f"port {port} is not a port. Choose one from 1024 to 65535, e.g. --port 8501.")
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a page that has just ended does not hold its port
+        try:
+            probe.bind((ADDRESS, port))
+        except OSError as error:
+            raise ReviewError(f"port {port} on {ADDRESS} is taken ({error.strerror}). Choose another, e.g. --port {port + 1}.") from error
+
+
+def _wait_until_up(page: subprocess.Popen[bytes], port: int) -> None:
+    deadline = time.monotonic() + _START_SECONDS
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # a site's proxy does not know our loopback
+    while time.monotonic() < deadline:
+        if page.poll() is not None:
+            raise ReviewError(f"the review page did not start (exit code {page.returncode}); its last words are above.")
+        try:
+            with direct.open(f"http://{ADDRESS}:{port}/_stcore/health", timeout=1):
+                return
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.1)
+    raise ReviewError(f"the review page did not answer on port {port} within {_START_SECONDS:.0f} s. Try again, or another --port.")
+
+
+@contextmanager
+def _stop_signals_as_interrupt() -> Iterator[None]:
+    """SIGTERM ends the page as Ctrl-C does, instead of leaving it behind without its parent."""
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _stop(page: subprocess.Popen[bytes]) -> None:
+    if page.poll() is None:
+        page.send_signal(signal.SIGINT)
+        try:
+            page.wait(_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            page.kill()
+            page.wait()
