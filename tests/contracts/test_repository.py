@@ -116,6 +116,12 @@ def test_every_module_is_named_for_what_it_is_about(repository: Path):
     assert [name for name in names if NAMELESS & {part.strip("_") for part in name.parts}] == []
 
 
+def test_every_folder_of_modules_is_a_package(repository: Path):
+    # One without __init__.py can still be imported, but import-linter does not see into it.
+    folders = {path.parent.relative_to(repository) for path in sources(repository)}
+    assert [str(folder) for folder in sorted(folders) if not (repository / folder / "__init__.py").is_file()] == []
+
+
 def test_every_module_says_what_it_is(repository: Path):
     silent = [
         path
