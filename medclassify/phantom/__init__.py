@@ -1,0 +1,27 @@
+"""Renders the demonstration dataset: synthetic chest radiographs as DICOM, with findings drawn by their physics."""
+
+from medclassify.phantom.anatomy import Anatomy, draw_anatomy
+from medclassify.phantom.dataset import dataset_name, mask_path, render_dataset
+from medclassify.phantom.detector import Exposure
+from medclassify.phantom.findings import FINDINGS, Lesion
+from medclassify.phantom.population import Exam, draw_patient
+from medclassify.phantom.radiograph import Radiograph, Scene, render_radiograph
+from medclassify.phantom.site import SITES, Site
+
+__all__ = [
+    "FINDINGS",
+    "SITES",
+    "Anatomy",
+    "Exam",
+    "Exposure",
+    "Lesion",
+    "Radiograph",
+    "Scene",
+    "Site",
+    "dataset_name",
+    "draw_anatomy",
+    "draw_patient",
+    "mask_path",
+    "render_dataset",
+    "render_radiograph",
+]

@@ -1,0 +1,98 @@
+"""Renders with several processes.
+
+They are started as ``python -m medclassify.phantom.workers`` and not by ``multiprocessing``: a caller's script needs no
+``__main__`` guard, no process inherits a network library's threads, and none imports one.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import IO
+
+import medclassify
+from medclassify.config import PhantomConfig
+from medclassify.errors import MedclassifyError, StorageError
+
+_KNOWN_FAILURE = 3
+
+
+def run_workers(folder: Path, config: PhantomConfig, count: int) -> Iterator[str]:
+    """Shares the patients out among processes.
+
+    Args:
+        folder: Where to write.
+        config: What to render.
+        count: How many processes, 2 or more.
+
+    Yields:
+        The name of each picture when it is written.
+
+    Raises:
+        StorageError: A process could not write.
+        RuntimeError: A process failed in another way; its traceback is the message.
+    """
+    reader, writer = os.pipe()
+    logs: list[IO[bytes]] = [tempfile.TemporaryFile() for _ in range(count)]  # noqa: SIM115 (closed below)
+    running: list[subprocess.Popen[bytes]] = []
+    try:
+        for index, log in enumerate(logs):
+            job = json.dumps({"folder": str(folder.absolute()), "config": asdict(config), "first": index, "step": count})
+            command = [sys.executable, "-m", "medclassify.phantom.workers", job]
+            running.append(subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=writer, stderr=log, env=_environment()))
+        os.close(writer)
+        writer = -1
+        with open(reader, encoding="utf-8", closefd=False) as lines:
+            for line in lines:
+                yield line.rstrip("\n")
+        for process, log in zip(running, logs, strict=True):
+            _judge(process.wait(), log)
+    finally:
+        for process in running:
+            process.kill()
+            process.wait()
+        for log in logs:
+            log.close()
+        os.close(reader)
+        if writer >= 0:
+            os.close(writer)
+
+
+def _environment() -> dict[str, str]:
+    """The processes import this very package, and use one thread each: there is one for every core."""
+    package = str(Path(medclassify.__file__).resolve().parents[1])
+    paths = [package, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
+    return os.environ | {"PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+
+
+def _judge(code: int, log: IO[bytes]) -> None:
+    if code == 0:
+        return
+    log.seek(0)
+    said = log.read().decode(errors="replace").strip()
+    if code == _KNOWN_FAILURE:
+        raise StorageError(said.splitlines()[-1])
+    raise RuntimeError(f"a rendering process ended with {code}:\n{said}")
+
+
+def _main(job: str) -> int:
+    from medclassify.phantom.dataset import write_share
+
+    order = json.loads(job)
+    config = PhantomConfig(**{**order["config"], "faults": tuple(order["config"]["faults"])})
+    try:
+        for name in write_share(Path(order["folder"]), config, order["first"], order["step"]):
+            sys.stdout.write(f"{name}\n")
+            sys.stdout.flush()
+    except MedclassifyError as error:
+        sys.stderr.write(f"{error}\n")
+        return _KNOWN_FAILURE
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(_main(sys.argv[1]))
