@@ -5,7 +5,7 @@ from numpy.typing import ArrayLike
 
 from medclassify.metrics.bootstrap import RESAMPLES, Percentiles, WeightedAveragePrecision, percentiles, replicate
 from medclassify.metrics.cells import cell_status, join_notes, not_estimable, worst
-from medclassify.metrics.checks import Patients, ScoredSamples, check_level, scored
+from medclassify.metrics.checks import Patients, ScoredSamples, check_level, distinct, scored
 from medclassify.records import Estimate, Status
 
 
@@ -65,8 +65,7 @@ def shaken(status: Status, found: Percentiles) -> Status:
 def _unseen_faults(samples: ScoredSamples, level: float) -> float:
     """Average precision under the largest fault that stays unseen with probability (1 − level)/2."""
     tail, codes = (1 - level) / 2, samples.codes
-    with_positive = np.unique(codes[samples.positive]).size
-    with_negative = np.unique(codes[~samples.positive]).size
+    with_positive, with_negative = distinct(codes[samples.positive]), distinct(codes[~samples.positive])
     positives_last, negatives_first = 1 - tail ** (1 / with_positive), 1 - tail ** (1 / with_negative)
     prevalence = samples.n_pos / samples.positive.size
     odds = negatives_first * (1 - prevalence) / prevalence

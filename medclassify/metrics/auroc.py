@@ -8,7 +8,7 @@ from scipy import special
 
 from medclassify.errors import MetricError
 from medclassify.metrics.cells import cell_status, join_notes, not_estimable
-from medclassify.metrics.checks import Patients, ScoredSamples, check_level, scored
+from medclassify.metrics.checks import Patients, ScoredSamples, check_level, distinct, scored
 from medclassify.metrics.clustered import disjoint_pairs, obuchowski_covariance
 from medclassify.metrics.proportions import clopper_pearson, normal_quantile
 from medclassify.metrics.ranks import Placements, placements
@@ -134,7 +134,7 @@ def _both_classes(checked: list[ScoredSamples]) -> list[ScoredSamples]:
     first = checked[0]
     codes = first.codes
     for name, rows in (("positives", first.positive), ("negatives", ~first.positive)):
-        units = np.unique(codes[rows]).size
+        units = distinct(codes[rows])
         if units < 2:
             raise MetricError(f"y must hold {name} of at least 2 patients for a variance; received {units}.")
     return checked

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from medclassify.metrics.checks import ScoredSamples
+from medclassify.metrics.checks import ScoredSamples, distinct
 from medclassify.records import Estimate, Status
 
 MIN_CELL = 5
@@ -36,7 +36,7 @@ def cell_status(samples: ScoredSamples, least: int = MIN_CELL) -> tuple[Status, 
     status, notes = Status.OK, []
     for name, rows in (("n_pos", samples.positive), ("n_neg", ~samples.positive)):
         images = int(np.count_nonzero(rows))
-        units = images if samples.patients is None else np.unique(samples.patients[rows]).size
+        units = images if samples.patients is None else distinct(samples.patients[rows])
         here = status_of(units, least)
         if here is not Status.OK:
             status = worst(status, here)

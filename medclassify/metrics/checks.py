@@ -155,9 +155,9 @@ def patient_codes(patients: Collection[Any]) -> tuple[NDArray[np.intp], int]:
     Returns:
         intp (n,) codes and the number of patients.
     """
-    if isinstance(patients, np.ndarray) and patients.dtype.kind in "iu":
+    if isinstance(patients, np.ndarray) and patients.dtype.kind in "iu" and patients.ndim == 1:
         found, codes = np.unique(patients, return_inverse=True)
-        return codes.reshape(-1).astype(np.intp), found.size
+        return codes.astype(np.intp), found.size
     numbers: dict[Hashable, int] = {}
     ids = list(patients)  # not an array: that would turn a missing id among strings into the string "nan"
     for row, each in enumerate(ids):
@@ -174,7 +174,14 @@ def shared_patients(patients1: Patients, patients2: Patients) -> int:
     """How many patients are in both groups; 0 where one of the groups is given without ids."""
     if patients1 is None or patients2 is None:
         return 0
+    if all(isinstance(ids, np.ndarray) and ids.dtype.kind in "iu" for ids in (patients1, patients2)):
+        return np.unique(np.asarray(patients1)[np.isin(np.asarray(patients1), np.asarray(patients2))]).size
     return len(set(patients1) & set(patients2))
+
+
+def distinct(codes: NDArray[np.intp]) -> int:
+    """How many patients stand behind some rows."""
+    return int(np.count_nonzero(np.bincount(codes)))
 
 
 def check_level(level: float) -> float:

@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from medclassify.metrics.checks import distinct
 from medclassify.metrics.ranks import Placements
 
 
@@ -29,9 +30,9 @@ def obuchowski_covariance(
     of_positive, of_negative = codes[positive], codes[~positive]
     above = np.stack([_sums(curve.positive - curve.auroc, of_positive, n_patients) for curve in curves])
     below = np.stack([_sums(curve.negative - curve.auroc, of_negative, n_patients) for curve in curves])
-    s10 = _small_sample(np.unique(of_positive).size) * above @ above.T / n_pos
-    s01 = _small_sample(np.unique(of_negative).size) * below @ below.T / n_neg
-    s11 = _small_sample(np.unique(codes).size) * above @ below.T
+    s10 = _small_sample(distinct(of_positive)) * above @ above.T / n_pos
+    s01 = _small_sample(distinct(of_negative)) * below @ below.T / n_neg
+    s11 = _small_sample(distinct(codes)) * above @ below.T
     return s10 / n_pos + s01 / n_neg + (s11 + s11.T) / (n_pos * n_neg)
 
 
@@ -39,8 +40,7 @@ def disjoint_pairs(positive: NDArray[np.bool_], codes: NDArray[np.intp] | None) 
     """How many (positive, negative) pairs can be formed so that no patient is used twice."""
     if codes is None:
         return int(min(np.count_nonzero(positive), np.count_nonzero(~positive)))
-    with_positive, with_negative = np.unique(codes[positive]).size, np.unique(codes[~positive]).size
-    return int(min(with_positive, with_negative, np.unique(codes).size // 2))
+    return min(distinct(codes[positive]), distinct(codes[~positive]), distinct(codes) // 2)
 
 
 def variance_of_total(deviations: NDArray[np.float64], codes: NDArray[np.intp] | None) -> tuple[float, int]:
@@ -53,7 +53,7 @@ def variance_of_total(deviations: NDArray[np.float64], codes: NDArray[np.intp] |
     Returns:
         C/(C − 1) · Σ (sum within a patient)², and C, the number of patients with a row.
     """
-    units = deviations.size if codes is None else np.unique(codes).size
+    units = deviations.size if codes is None else distinct(codes)
     sums = deviations if codes is None else _sums(deviations, codes, 0)
     return _small_sample(units) * float(sums @ sums), units
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from medclassify.metrics.checks import check_level
+from medclassify.metrics.checks import check_level, distinct
 from medclassify.metrics.clustered import variance_of_total
 
 
@@ -87,7 +87,7 @@ def proportion(success: NDArray[np.bool_], codes: NDArray[np.intp] | None, level
         Korn & Graubard, Survey Methodology 24:193 (1998); Dean & Pagano, J Surv Stat Methodol 3:484 (2015).
     """
     n, share = success.size, float(success.mean())
-    if codes is None or np.unique(codes).size == n:
+    if codes is None or distinct(codes) == n:
         return Proportion(share, n, n, float(n))
     sizes = np.bincount(codes)
     units = int(np.count_nonzero(sizes))

@@ -1,0 +1,84 @@
+"""Weighted statistics against scikit-learn on rows that are really copied."""
+
+import numpy as np
+import pytest
+from sklearn.metrics import average_precision_score, roc_auc_score
+
+from medclassify.metrics import WeightedAuroc, WeightedAveragePrecision, WeightedRatio, draw_patients, percentiles, replicate
+
+
+@pytest.fixture(params=["no ties", "ties"])
+def table(request):
+    rng = np.random.default_rng(0)
+    codes = rng.integers(0, 60, 200)
+    y = rng.random(200) < 0.3
+    score = rng.normal(size=200) + y
+    return y, np.round(score, 1) if request.param == "ties" else score, codes
+
+
+@pytest.mark.parametrize(
+    ("statistic", "reference"), [(WeightedAuroc, roc_auc_score), (WeightedAveragePrecision, average_precision_score)]
+)
+def test_a_weighted_resample_is_the_copied_resample(table, statistic, reference):
+    y, score, codes = table
+    counts = np.concatenate(list(draw_patients(60, resamples=120, seed=3)))
+    found = statistic(y, score, codes)(counts)
+    for row in range(0, 120, 7):
+        rows = np.repeat(np.arange(200), counts[row, codes])
+        assert found[row] == pytest.approx(reference(y[rows], score[rows]), abs=1e-13)
+
+
+def test_a_ratio_of_a_resample_is_the_copied_ratio(table):
+    y, score, codes = table
+    counts = np.concatenate(list(draw_patients(60, resamples=100, seed=3)))
+    found = WeightedRatio(y & (score > 0), y, codes, 60)(counts)
+    rows = np.repeat(np.arange(200), counts[5, codes])
+    assert found[5] == pytest.approx((score[rows] > 0)[y[rows]].mean(), abs=1e-14)
+
+
+@pytest.mark.parametrize("n_patients", [1, 2, 60, 5000])
+def test_every_resample_draws_as_many_patients_as_there_are(n_patients):
+    counts = np.concatenate(list(draw_patients(n_patients, resamples=150, seed=0)))
+    assert counts.shape == (150, n_patients)
+    assert (counts.sum(axis=1, dtype=np.int64) == n_patients).all()
+
+
+def test_draws_are_multinomial():
+    counts = np.concatenate(list(draw_patients(40, resamples=20_000, seed=0))).astype(float)
+    assert counts.mean(axis=0) == pytest.approx(np.ones(40), abs=0.04)
+    covariance = np.cov(counts.T)
+    assert np.diag(covariance) == pytest.approx(np.full(40, 1 - 1 / 40), abs=0.06)
+    assert covariance[~np.eye(40, dtype=bool)].mean() == pytest.approx(-1 / 40, abs=0.002)
+
+
+def test_the_seed_decides_and_the_blocks_do_not():
+    first, again, other = (np.concatenate(list(draw_patients(3000, resamples=200, seed=seed))) for seed in (1, 1, 2))
+    assert np.array_equal(first, again)
+    assert not np.array_equal(first, other)
+
+
+def test_statistics_share_their_resamples(table):
+    y, score, codes = table
+    statistic = WeightedAuroc(y, score, codes)
+    drawn = replicate([statistic, statistic, WeightedAuroc(y, -score, codes)], 60, resamples=100, seed=0)
+    assert drawn.shape == (3, 100)
+    assert np.array_equal(drawn[0], drawn[1])
+    assert drawn[0] + drawn[2] == pytest.approx(np.ones(100), abs=1e-13)
+
+
+def test_a_resample_without_a_class_is_undefined_and_counted():
+    y = np.array([True, False, False, False])
+    drawn = replicate([WeightedAuroc(y, np.arange(4.0), np.arange(4))], 4, resamples=1000, seed=0)[0]
+    failed = np.isnan(drawn).sum()
+    assert 250 < failed < 380  # (3/4)^4 = 0.316 without the positive, and (1/4)^4 with nothing else
+    found = percentiles(drawn)
+    assert found.failed == failed
+    assert found.note == f"{failed} of 1000 resamples undefined"
+    assert found.method == "patient-bootstrap percentile (B=1000)"
+
+
+def test_percentiles_are_those_of_the_defined_replicates():
+    drawn = np.r_[np.arange(1001.0), np.full(9, np.nan)]
+    found = percentiles(drawn, 0.90)
+    assert (found.low, found.high, found.failed, found.resamples) == (pytest.approx(50), pytest.approx(950), 9, 1010)
+    assert np.isnan(percentiles(np.full(5, np.nan)).low)
