@@ -27,7 +27,7 @@ def identify_patients(table: pd.DataFrame, hasher: PatientHasher) -> tuple[pd.Da
     known = (
         pd.DataFrame({"header": by_header, "label": by_label}).dropna().drop_duplicates("header").set_index("header")["label"]
     )
-    in_header = by_header.map(known).fillna(by_header)
+    in_header = by_header.map(known).astype("str").fillna(by_header)
     patient = by_label.fillna(in_header)
     patient = patient.fillna(hasher.hash_stand_ins("study", table["study_uid"][patient.isna()]))
     source = pd.Series(PATIENT_SOURCES[-1], index=table.index, dtype="str")

@@ -158,4 +158,4 @@ def link_patients(patient_id: pd.Series, evidence: Iterable[pd.Series]) -> pd.Se
             roots = sorted({root(name) for name in group})
             parent.update(dict.fromkeys(roots, roots[0]))
     linked = {name: root(name) for name in parent}
-    return patient_id.map(linked).fillna(patient_id).astype("str") if linked else patient_id
+    return patient_id.map(linked).astype("str").fillna(patient_id) if linked else patient_id

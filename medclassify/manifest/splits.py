@@ -114,7 +114,7 @@ def _checked(fractions: FractionsConfig | Mapping[str, float]) -> dict[Split, fl
 def _complete(manifest: Manifest, split: pd.Series, shares: dict[Split, float], seed: int) -> tuple[pd.Series, str]:
     """Keeps published splits and draws what they lack out of train."""
     of_patient = pd.DataFrame({"patient": manifest.frame["patient_id"], "split": split}).dropna().drop_duplicates("patient")
-    followed = split.fillna(manifest.frame["patient_id"].map(of_patient.set_index("patient")["split"]))
+    followed = split.fillna(manifest.frame["patient_id"].map(of_patient.set_index("patient")["split"]).astype("str"))
     there = set(split.dropna())
     pool = followed.isna() | (followed == Split.TRAIN.value)
     lacking = {which: share for which, share in shares.items() if share > 0 and which.value not in there - {Split.TRAIN.value}}
