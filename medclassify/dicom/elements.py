@@ -7,7 +7,7 @@ and tag (and because most of a header is never looked at).
 import math
 import struct
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from pydicom.charset import convert_encodings, decode_bytes, python_encoding
@@ -42,6 +42,7 @@ class Parsed:
         transfer_syntax: Transfer Syntax UID.
         little_endian: Byte order of the dataset.
         pixel_tag: The tag of the pixel data (7FE0,0010 or a float one), or 0 where there is none.
+        pixel_vr: Its VR, or "" in implicit VR.
         pixel_offset: Where its value starts.
         pixel_length: How long it says it is; None for an undefined length.
         size: The length of the file (of the inflated dataset where ``inflated``).
@@ -55,6 +56,7 @@ class Parsed:
     transfer_syntax: str
     little_endian: bool
     pixel_tag: int
+    pixel_vr: str
     pixel_offset: int
     pixel_length: int | None
     size: int
@@ -108,7 +110,7 @@ class Parsed:
 
     def within(self, items: Mapping[int, Element]) -> "Parsed":
         """The same file, looking at one sequence item."""
-        return Parsed(self.path, items, {}, self.transfer_syntax, self.little_endian, 0, 0, 0, self.size)
+        return replace(self, elements=items, sequences={}, pixel_tag=0, inflated=None)
 
     def _integers(self, tag: int, element: Element, implicit_vr: str = "US") -> list[int]:
         vr = implicit_vr if element.vr in ("", "UN") else element.vr

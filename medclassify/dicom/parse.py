@@ -16,7 +16,7 @@ from medclassify.dicom.elements import Element, Parsed, tag_name
 from medclassify.dicom.quiet import pydicom_warnings
 from medclassify.dicom.scan import PIXEL_VR, Walk, walk, walk_meta
 from medclassify.dicom.sniff import SNIFF_BYTES, Kind, sniff
-from medclassify.dicom.tags import PIXEL_TAGS, SEQUENCES, WANTED
+from medclassify.dicom.tags import PIXEL_TAGS, SEQUENCES, SPECIFIC_CHARACTER_SET, WANTED
 from medclassify.errors import DecodeError, DicomError, NotAnImageError, UnsupportedImageError
 
 MAX_IMAGE_BYTES = 1 << 28
@@ -70,7 +70,17 @@ def parse(handle: BinaryIO, path: str, kind: Kind, head: bytes) -> Parsed:
 
 def _from_walk(found: Walk, path: str, syntax: str, size: int, inflated: bytes | None = None) -> Parsed:
     return Parsed(
-        path, found.elements, {}, syntax, True, found.pixel_tag, found.pixel_offset, found.pixel_length, size, inflated
+        path=path,
+        elements=found.elements,
+        sequences={},
+        transfer_syntax=syntax,
+        little_endian=True,
+        pixel_tag=found.pixel_tag,
+        pixel_vr=found.pixel_vr,
+        pixel_offset=found.pixel_offset,
+        pixel_length=found.pixel_length,
+        size=size,
+        inflated=inflated,
     )
 
 
@@ -99,21 +109,36 @@ def _ask_pydicom(handle: BinaryIO, path: str, kind: Kind, size: int) -> Parsed:
             elements = _raw_elements(dataset)
             sequences = {tag: tuple(_raw_elements(item) for item in dataset[tag].value) for tag in SEQUENCES if tag in dataset}
             syntax, little_endian, note = _encoding(dataset, path)
-            pixel_tag, offset, length = _pixel_element(handle, dataset.original_encoding)
+            pixel_tag, vr, offset, length = _pixel_element(handle, dataset.original_encoding)
     except DicomError:
         raise
     except Exception as error:  # pydicom raises nearly everything on damaged files, RecursionError and MemoryError too
         # Its message may quote the header, a patient's name included: the kind of fault has to do.
         raise DecodeError(f"{path}: the header is damaged ({type(error).__name__}). Export the image again.") from error
-    return Parsed(path, elements, sequences, syntax, little_endian, pixel_tag, offset, length, size, None, note)
+    return Parsed(
+        path=path,
+        elements=elements,
+        sequences=sequences,
+        transfer_syntax=syntax,
+        little_endian=little_endian,
+        pixel_tag=pixel_tag,
+        pixel_vr=vr,
+        pixel_offset=offset,
+        pixel_length=length,
+        size=size,
+        note=note,
+    )
 
 
 def _raw_elements(dataset: Dataset) -> dict[int, Element]:
     elements = {}
     for tag in dataset.keys():  # noqa: SIM118 — iterating a Dataset would convert every element
         raw = dataset.get_item(tag)
-        if isinstance(raw, RawDataElement) and int(tag) not in SEQUENCES:
+        if isinstance(raw, RawDataElement):
             elements[int(tag)] = Element(raw.VR or "", bytes(raw.value or b""))
+        elif int(tag) == SPECIFIC_CHARACTER_SET:  # the one element that pydicom has looked at already
+            names = [raw.value] if isinstance(raw.value, str) else raw.value or [""]
+            elements[int(tag)] = Element("CS", "\\".join(names).encode("latin-1"))
     return elements
 
 
@@ -129,23 +154,23 @@ def _encoding(dataset: FileDataset, path: str) -> tuple[str, bool, str]:
     return guessed, bool(little_endian), f"no file meta information: read as {guessed.name}"
 
 
-def _pixel_element(handle: BinaryIO, encoding: tuple[bool | None, bool | None]) -> tuple[int, int, int | None]:
+def _pixel_element(handle: BinaryIO, encoding: tuple[bool | None, bool | None]) -> tuple[int, str, int, int | None]:
     """Where the pixel data stands; pydicom has stopped right before it."""
     implicit, little_endian = encoding
     order = "<" if little_endian else ">"
     start, head = handle.tell(), handle.read(12)
     if len(head) < 12:
-        return 0, 0, 0
+        return 0, "", 0, 0
     group, number = unpack(f"{order}HH", head[:4])
     tag = group << 16 | number
     if tag not in PIXEL_TAGS:
-        return 0, 0, 0
+        return 0, "", 0, 0
     vr = head[4:6].decode("latin-1")
     implicit = implicit or not (vr.isalpha() and vr.isascii())  # some writers leave VRs out whatever the syntax says
     if not implicit and vr not in PIXEL_VR:
         raise ValueError(f"{tag_name(tag)} has VR {vr!r}")
     length = unpack(f"{order}I", head[4:8] if implicit else head[8:])[0]
-    return tag, start + (8 if implicit else 12), None if length == _UNDEFINED else length
+    return tag, "" if implicit else vr, start + (8 if implicit else 12), None if length == _UNDEFINED else length
 
 
 def require_whole(parsed: Parsed) -> None:

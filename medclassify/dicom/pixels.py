@@ -131,10 +131,10 @@ def decode_pixels(
         "bits_stored": facts.bits_stored,
         "pixel_representation": int(facts.signed),
         "pixel_keyword": "PixelData",
-        "pixel_vr": "OW",
+        "pixel_vr": parsed.pixel_vr or "OW",
         "correct_unused_bits": False,
     }
-    if native:
+    if native and parsed.little_endian:
         options["view_only"] = True
     try:
         stored, _ = get_decoder(syntax).as_array(

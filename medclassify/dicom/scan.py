@@ -28,6 +28,7 @@ class Walk(NamedTuple):
 
     elements: dict[int, Element]
     pixel_tag: int
+    pixel_vr: str
     pixel_offset: int
     pixel_length: int | None
 
@@ -74,7 +75,7 @@ def walk(data: bytes, start: int, *, explicit: bool) -> Walk | None:
         if tag in PIXEL_TAGS:
             if vr not in PIXEL_VR:
                 return None
-            return Walk(elements, tag, position, None if length == _UNDEFINED else length)
+            return Walk(elements, tag, vr, position, None if length == _UNDEFINED else length)
         if tag in SEQUENCES:
             return None
         if length == _UNDEFINED:

@@ -5,11 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pydicom.data
 import pytest
 from pydicom import uid
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.encaps import encapsulate
 
+BUNDLED = Path(pydicom.data.__file__).parent / "test_files"
 Build = Callable[..., Path]
 
 
@@ -66,6 +68,18 @@ def build(tmp_path: Path) -> Build:
         return path
 
     return write
+
+
+@pytest.fixture(scope="session")
+def bundled() -> Callable[[str], Path]:
+    """``bundled(name)``: a file that comes with pydicom (its own look-up would try to download more)."""
+    return lambda name: BUNDLED / name
+
+
+@pytest.fixture(scope="session")
+def corpus() -> list[Path]:
+    """All files that come with pydicom: images, reports, plans, directories, texts."""
+    return sorted(path for path in BUNDLED.rglob("*") if path.is_file())
 
 
 @pytest.fixture(scope="session")

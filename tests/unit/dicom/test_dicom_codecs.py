@@ -11,7 +11,6 @@ import numpy as np
 import pydicom
 import pytest
 from pydicom import uid
-from pydicom.data import get_testdata_file
 from pydicom.pixels.decoders.base import get_decoder
 
 from medclassify.dicom import read_image
@@ -96,8 +95,8 @@ def test_jpeg_baseline_equals_pillow(build, ramp) -> None:
 
 
 @pytest.mark.parametrize("name", ["JPEG2000.dcm", "MR_small_jp2klossless.dcm", "J2K_pixelrep_mismatch.dcm"])
-def test_jpeg_2000_equals_pillow(name) -> None:
-    path = get_testdata_file(name)
+def test_jpeg_2000_equals_pillow(bundled, name) -> None:
+    path = bundled(name)
     ds = pydicom.dcmread(path)
     ds.pixel_array_options(decoding_plugin="pillow")
     with warnings.catch_warnings():
@@ -117,10 +116,10 @@ def test_jpeg_2000_equals_pillow(name) -> None:
         ("dcmdrle", "MR_small_RLE.dcm"),
     ],
 )
-def test_equals_dcmtk(tmp_path: Path, tool, name) -> None:
+def test_equals_dcmtk(tmp_path: Path, bundled, tool, name) -> None:
     if not shutil.which(tool):
         pytest.skip(f"{tool} (dcmtk) is not installed")
-    path = get_testdata_file(name)
+    path = bundled(name)
     subprocess.run([tool, path, tmp_path / "raw.dcm"], check=True, timeout=30, capture_output=True)
     expected = pydicom.dcmread(tmp_path / "raw.dcm").pixel_array
     assert expected.std() > 0
@@ -182,8 +181,8 @@ def test_noise_in_the_stream_is_refused_without_a_traceback_in_the_log(build, ra
     assert caplog.records == []
 
 
-def test_the_plugin_leaves_colour_to_others(ramp) -> None:
-    ds = pydicom.dcmread(get_testdata_file("SC_rgb_jpeg_dcmtk.dcm"))
+def test_the_plugin_leaves_colour_to_others(bundled) -> None:
+    ds = pydicom.dcmread(bundled("SC_rgb_jpeg_dcmtk.dcm"))
     expected = ds.pixel_array  # decoded by pillow, as if this plug-in were not there
     assert expected.shape[-1] == 3
     ds.pixel_array_options(decoding_plugin=PLUGIN)
