@@ -2,7 +2,8 @@
 
 from medclassify.audit.estimates import estimate_table
 from medclassify.audit.facts import ExplainedCase, ReportFacts, describe_splits
-from medclassify.audit.gaps import GapRow, GapVerdict, gap_table
+from medclassify.audit.gap_row import GapRow, GapVerdict
+from medclassify.audit.gaps import gap_table
 from medclassify.audit.results import AuditResult, compute_audit
 from medclassify.audit.table import AuditTable, audit_table
 from medclassify.audit.write import audit_predictions, write_audit

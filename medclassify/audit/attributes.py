@@ -1,13 +1,16 @@
 """Attribute columns to subgroups: bands for ages, quarters for other numbers, blanks as a group of their own."""
 
 import re
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
 
+from medclassify.manifest.attributes import age_band, normalise_age
+
 MISSING = "missing"
-AGE_BANDS = ((0, 17), (18, 39), (40, 59), (60, 79), (80, None))
 MAX_LEVELS = 12
+_AGES = {"age", "age_years", "patient_age"}
 _OTHER = "other"
 
 
@@ -22,19 +25,19 @@ def subgroup_levels(column: pd.Series, name: str, notes: list[str]) -> tuple[pd.
     Returns:
         Text of length N without blanks, and the levels in reading order, ``missing`` last.
     """
-    numbers = pd.to_numeric(column, errors="coerce") if not pd.api.types.is_bool_dtype(column) else pd.Series(dtype=float)
-    given = column.notna() & (column.astype("string").str.strip().fillna("") != "")
-    all_numeric = bool(given.any()) and len(numbers) == len(column) and bool(numbers[given].notna().all())
-    if all_numeric and name.lower() in {"age", "age_years", "patient_age"}:
-        text = numbers.map(_age_band)
-        notes.append(f"{name} is in years and was put into bands.")
+    text = column.astype("string").str.strip()
+    given = text.notna() & (text.fillna("") != "")
+    numbers = pd.to_numeric(text, errors="coerce")
+    all_numeric = bool(given.any()) and bool(numbers[given].notna().all())
+    years, said = normalise_age(text.where(given)) if name.lower() in _AGES else (pd.Series(dtype=float), [])
+    if years[given[: len(years)]].notna().mean() > 0.5:
+        text = age_band(years)
+        notes += [f"{name} was put into bands of years.", *said]
     elif all_numeric and numbers[given].nunique() > MAX_LEVELS:
         text = _quarters(numbers)
         notes.append(f"{name} is a number with many values and was cut into quarters.")
     elif all_numeric:
         text = numbers.map(lambda value: f"{value:g}" if pd.notna(value) else MISSING)
-    else:
-        text = column.astype("string").str.strip()
     text = text.astype("string").where(given, MISSING).fillna(MISSING).replace("", MISSING)
     text = _largest_levels(text, name, notes)
     return text.astype(object), _ordered(text, column)
@@ -46,19 +49,10 @@ def natural_key(text: str) -> tuple[tuple[int, float | str], ...]:
     return tuple((0, float(part)) if part.isdecimal() else (1, part.casefold()) for part in parts)
 
 
-def _age_band(years: float) -> str:
-    if pd.isna(years) or years < 0:
-        return MISSING
-    for low, high in AGE_BANDS:
-        if high is None or years < high + 1:
-            return f"{low}+" if high is None else f"{low}–{high}"
-    return MISSING
-
-
 def _quarters(numbers: pd.Series) -> pd.Series:
     cuts = np.unique(np.nanquantile(numbers.to_numpy(dtype=np.float64, na_value=np.nan), [0.25, 0.5, 0.75]))
     bounds = [-np.inf, *cuts, np.inf]
-    labels = [f"≤ {cuts[0]:g}", *(f"> {a:g} to {b:g}" for a, b in zip(cuts[:-1], cuts[1:], strict=True)), f"> {cuts[-1]:g}"]
+    labels = [f"≤ {cuts[0]:.3g}", *(f"> {a:.3g} to {b:.3g}" for a, b in pairwise(cuts)), f"> {cuts[-1]:.3g}"]
     return pd.cut(numbers, bounds, labels=labels).astype("string")
 
 

@@ -89,7 +89,7 @@ def describe_splits(frame: pd.DataFrame, findings: Sequence[str], attributes: Se
         attributes: Columns to count by; blanks are counted as ``missing``.
 
     Returns:
-        ``counts``, ``demographics`` and ``prevalence`` as `ReportFacts` takes them: ``ReportFacts(..., **describe_splits(...))``.
+        ``counts``, ``demographics`` and ``prevalence``, for ``ReportFacts(..., **describe_splits(...))``.
     """
     split = frame["split"].astype("string").fillna("not assigned").reset_index(drop=True)
     order = [str(name) for name in Split if (split == name).any()]

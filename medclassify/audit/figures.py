@@ -4,20 +4,22 @@ import io
 import re
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from itertools import count
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
 from markupsafe import Markup, escape
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from medclassify.audit.views import ForestRow
 from medclassify.metrics import ReliabilityBins, RocPoints
 
 BLUE, VERMILLION, GREEN, ORANGE, SKY, GREY = "#0072B2", "#D55E00", "#009E73", "#E69F00", "#56B4E9", "#666666"
-_STYLE = {
+_STYLE: Any = {
     "svg.fonttype": "none",
     "svg.hashsalt": "medclassify",
     "font.family": ["DejaVu Sans"],
@@ -33,18 +35,6 @@ _STYLE = {
     "path.simplify": True,
 }
 _numbers = count(1)
-
-
-@dataclass(frozen=True, slots=True)
-class ForestRow:
-    """One line of a forest plot: a heading (no value), an estimate with limits, or a reason why there is none."""
-
-    label: str
-    text: str = ""
-    value: float | None = None
-    low: float | None = None
-    high: float | None = None
-    unstable: bool = False
 
 
 def roc_figure(finding: str, curve: RocPoints, point: tuple[float, float] | None, caption: str) -> Markup:
@@ -138,7 +128,9 @@ def learning_figure(history: Sequence[Mapping[str, float]]) -> Markup:
     with mpl.rc_context(_STYLE):
         figure = Figure(figsize=(3.2 * len(panels), 2.6), layout="constrained")
         for axes, (name, curves) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
-            for (label, points), colour, line in zip(curves.items(), (BLUE, VERMILLION, GREEN, ORANGE), ("-", "--", "-.", ":")):
+            for (label, points), colour, line in zip(
+                curves.items(), (BLUE, VERMILLION, GREEN, ORANGE), ("-", "--", "-.", ":"), strict=False
+            ):
                 axes.plot(
                     *zip(*points, strict=True), color=colour, linestyle=line, marker="o", markersize=3, label=_short(label)
                 )
@@ -149,7 +141,7 @@ def learning_figure(history: Sequence[Mapping[str, float]]) -> Markup:
         return _svg(figure, "Learning curve", last)
 
 
-def _forest_row(axes: "mpl.axes.Axes", place: int, row: ForestRow) -> None:  # pyright: ignore[reportAttributeAccessIssue]
+def _forest_row(axes: Axes, place: int, row: ForestRow) -> None:
     if row.value is not None:
         colour = GREY if row.unstable else BLUE
         if row.low is not None and row.high is not None:
@@ -179,7 +171,7 @@ def _known(row: Mapping[str, float], name: str) -> bool:
     return row.get(name) is not None and bool(np.isfinite(row[name]))
 
 
-def _unit_ticks(axes: "mpl.axes.Axes") -> None:  # pyright: ignore[reportAttributeAccessIssue]
+def _unit_ticks(axes: Axes) -> None:
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_ticks([0, 0.25, 0.5, 0.75, 1], ["0", ".25", ".5", ".75", "1"])
 
@@ -217,11 +209,13 @@ def _svg(figure: Figure, title: str, description: str) -> Markup:
     text = re.sub(r"<metadata>.*?</metadata>", "", text, count=1, flags=re.DOTALL)
     text = re.sub(r' id="', f' id="{name}-', text)
     text = text.replace("url(#", f"url(#{name}-").replace('xlink:href="#', f'xlink:href="#{name}-')
-    width, height, box = re.search(r'width="([\d.]+)pt" height="([\d.]+)pt" viewBox="([^"]+)"', text).groups()  # pyright: ignore[reportOptionalMemberAccess]
+    root = re.match(r'<svg[^>]*width="([\d.]+)pt"[^>]*viewBox="([^"]+)"', text)
+    assert root is not None, "matplotlib writes width and viewBox"
+    width, box = root.groups()
     body = text[text.index(">") + 1 :]
     head = (
         f'<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" viewBox="{box}" '
-        f'style="width:{float(width) / 72:.2f}in" data-ratio="{float(width) / float(height):.3f}" role="img" '
+        f'style="width:{float(width) / 72:.2f}in" role="img" '
         f'aria-labelledby="{name}-title {name}-desc">'
     )
     return Markup(

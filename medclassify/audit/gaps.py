@@ -1,8 +1,7 @@
 """Differences between subgroups, and what may be said about them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from enum import StrEnum
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -11,74 +10,13 @@ from scipy import special
 from medclassify import metrics
 from medclassify.audit.attributes import MISSING
 from medclassify.audit.cells import Cell, FindingCells, finding_cells
+from medclassify.audit.gap_row import COMPLEMENT, GapRow, GapVerdict, gaps_frame, verdict_of
 from medclassify.audit.table import AuditTable, audit_table
 from medclassify.errors import ManifestError
 from medclassify.records import Status
 
-COMPLEMENT = "all others"
 METRICS = ("auroc", "sensitivity", "specificity")
-COLUMNS = (
-    "finding", "attribute", "subgroup", "reference", "metric", "gap", "ci_low", "ci_high", "p", "p_adjusted", "method", "margin",
-    "verdict",
-)  # fmt: skip
 _Z_95, _Z_POWER_80 = 1.959964, 0.841621
-
-
-class GapVerdict(StrEnum):
-    """What the interval of a gap shows against the margin. There is no verdict “fair”."""
-
-    PASS = "PASS"
-    """The whole interval lies inside the margin: the two groups are alike to within it."""
-    FAIL = "FAIL"
-    """The whole interval lies beyond the margin."""
-    INSUFFICIENT = "INSUFFICIENT"
-    """Neither: the sample cannot tell."""
-
-
-@dataclass(frozen=True, slots=True)
-class GapRow:
-    """One comparison: subgroup minus reference.
-
-    Attributes:
-        finding: The finding.
-        attribute: The attribute.
-        subgroup: The level compared.
-        reference: The level (the largest, unless declared) it is compared with, or ``all others``.
-        metric: ``auroc``, ``sensitivity`` or ``specificity``.
-        gap: Subgroup minus reference; None where it is not estimable.
-        ci_low: Lower 95 % limit, or None.
-        ci_high: Upper 95 % limit, or None.
-        p: Two-sided p of no difference, or None.
-        p_adjusted: Holm's, over all comparisons of this metric with this kind of reference; or None.
-        method: The test.
-        margin: The equivalence margin.
-        verdict: Against the margin.
-        status: Whether the gap may be read.
-        detectable: The smallest true gap that this sample would have told from 0 with 80 % power, or None.
-        note: Why there is no gap, or how small a gap the sample could have detected.
-    """
-
-    finding: str
-    attribute: str
-    subgroup: str
-    reference: str
-    metric: str
-    gap: float | None
-    ci_low: float | None
-    ci_high: float | None
-    p: float | None
-    p_adjusted: float | None
-    method: str
-    margin: float
-    verdict: GapVerdict
-    status: Status
-    detectable: float | None
-    note: str
-
-    @property
-    def holds(self) -> bool:
-        """The difference stays below p = .05 after Holm's adjustment."""
-        return self.p_adjusted is not None and self.p_adjusted < 0.05
 
 
 def gap_table(
@@ -128,12 +66,6 @@ def gap_rows(
         for row in _compare(first, second, margin, bootstrap, seed, with_rates)
     ]
     return _adjusted(rows)
-
-
-def gaps_frame(rows: Sequence[GapRow]) -> pd.DataFrame:
-    """The rows as the columns of ``gaps.csv``."""
-    frame = pd.DataFrame([{name: getattr(row, name) for name in COLUMNS} for row in rows], columns=list(COLUMNS))
-    return frame.assign(verdict=frame["verdict"].astype(str))
 
 
 def _largest(table: AuditTable, attribute: str) -> str:
@@ -191,30 +123,19 @@ def _row(first: Cell, second: Cell, metric: str, gap: metrics.Gap, margin: float
         return _blank(first, second, metric, margin, note)
     error = (estimate.ci_high - estimate.ci_low) / (2 * _Z_95)
     detectable = (_Z_95 + _Z_POWER_80) * error
-    verdict = _verdict(estimate.ci_low, estimate.ci_high, margin, estimate.status)
+    verdict = verdict_of(estimate.ci_low, estimate.ci_high, margin, estimate.status)
     if verdict is GapVerdict.INSUFFICIENT:
         few = "too few for a verdict; " if estimate.status is Status.UNSTABLE else ""
         note = f"{few}smallest detectable gap {detectable:.3f}" + (f"; {note}" if note else "")
-    return GapRow(
-        first.finding, first.attribute, first.subgroup, second.subgroup, metric, estimate.value, estimate.ci_low, estimate.ci_high,
-        _p(gap, error, bootstrap), None, estimate.ci_method, margin, verdict, estimate.status, detectable, note,
-    )  # fmt: skip
+    names = (first.finding, first.attribute, first.subgroup, second.subgroup, metric)
+    numbers = (estimate.value, estimate.ci_low, estimate.ci_high, _p(gap, error, bootstrap), None, estimate.ci_method)
+    return GapRow(*names, *numbers, margin, verdict, estimate.status, detectable, note)
 
 
 def _blank(first: Cell, second: Cell, metric: str, margin: float, note: str) -> GapRow:
     names = (first.finding, first.attribute, first.subgroup, second.subgroup, metric)
     empty = (None, None, None, None, None, "")
     return GapRow(*names, *empty, margin, GapVerdict.INSUFFICIENT, Status.NOT_ESTIMABLE, None, note)
-
-
-def _verdict(low: float, high: float, margin: float, status: Status) -> GapVerdict:
-    if status is not Status.OK:
-        return GapVerdict.INSUFFICIENT
-    if -margin <= low and high <= margin:
-        return GapVerdict.PASS
-    if low > margin or high < -margin:
-        return GapVerdict.FAIL
-    return GapVerdict.INSUFFICIENT
 
 
 def _p(gap: metrics.Gap, error: float, bootstrap: int) -> float | None:

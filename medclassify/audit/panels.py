@@ -61,7 +61,7 @@ def case_view(case: ExplainedCase) -> dict[str, str]:
         "truth": truth,
         "probability": probability,
         "threshold": number(case.threshold, "auroc"),
-        "alt": f"Saliency overlay of sample {case.sample_id} for {case.finding}: {call}, label {truth}, probability {probability}",
+        "alt": f"Saliency of {case.finding} over sample {case.sample_id}: {call}, label {truth}, probability {probability}",
         "png": base64.b64encode(case.overlay_png).decode("ascii"),
     }
 

@@ -21,23 +21,23 @@ _STATEMENTS = {
 def opening(result: AuditResult, facts: ReportFacts) -> str:
     """The first sentence: what was tested on what."""
     frame = result.table.frame
-    samples, patients = frame["sample_id"].nunique(), frame["patient_id"].nunique()
-    names = listed(result.table.findings, most=5)
+    samples, patients = int(frame["sample_id"].nunique()), int(frame["patient_id"].nunique())
+    names, tested = listed(result.table.findings, most=5), counted(samples, "image" if facts.model else "sample")
+    whose = f" of {counted(patients, 'patient')}" if patients != samples else ""
     if not facts.model:
-        whose = f" of {counted(patients, 'patient')}" if patients != samples else ""
-        return f"Given scores for {names} on {counted(samples, 'sample')}{whose}; the model behind them is not known to this report."
-    start = {True: "random weights", False: "pretrained weights"}[str(facts.weights.get("source", "")).startswith("random")]
-    model = f"{facts.model.get('backbone', 'A network')}, started from {start} and fine-tuned" if facts.weights else "The model"
-    return (
-        f"{model}, looks for {names}. It was tested on {counted(samples, 'image')} of {counted(patients, 'patient')} "
-        "that took no part in training, calibration or the choice of thresholds."
-    )
+        return f"Given scores for {names} on {tested}{whose}; the model behind them is not known to this report."
+    held_out = " that took no part in training, calibration or the choice of thresholds" if _held_out(facts) else ""
+    return f"{_model(facts)} looks for {names}. It was tested on {tested}{whose}{held_out}."
 
 
 def evaluated(result: AuditResult, facts: ReportFacts) -> str:
     """Which samples the figures rest on."""
-    count = counted(result.table.frame["sample_id"].nunique(), "sample")
-    return f"The test split, {count}." if facts.model else f"All {count} of the given table that are not of another split."
+    count = counted(int(result.table.frame["sample_id"].nunique()), "sample")
+    return (
+        f"The test split, {count}."
+        if facts.counts
+        else f"The given table, {count}; rows that it marks as another split are left out."
+    )
 
 
 def macro_sentence(result: AuditResult) -> str:
@@ -69,13 +69,7 @@ def sanity(result: Mapping[str, Any] | None) -> dict[str, str]:
             "title": "The explanation sanity check has not been run.",
             "text": "Do not read these maps as evidence: it is not known whether they depend on what the network learnt.",
         }
-    correlations = result.get("rank_correlation")
-    last = correlations[-1] if isinstance(correlations, Sequence) and correlations else correlations
-    detail = (
-        f"Mean rank correlation with the trained map after all weights were randomised: {number(last, 'auroc')}."
-        if last is not None
-        else ""
-    )
+    detail = _correlation(result.get("rank_correlation"))
     if result.get("note"):
         detail = f"{detail} {result['note']}".strip()
     if result.get("passed"):
@@ -89,7 +83,8 @@ def sanity(result: Mapping[str, Any] | None) -> dict[str, str]:
         "state": "failed",
         "short": "run, FAILED",
         "title": "The explanation sanity check was run and FAILED.",
-        "text": f"The maps hardly change when the network’s weights are randomised; they must not be read as explanations. {detail}",
+        "text": "The maps hardly change when the network’s weights are randomised; they must not be read as explanations. "
+        + detail,
     }
 
 
@@ -108,3 +103,24 @@ def listed(names: Sequence[str], most: int) -> str:
     if len(names) > most:
         return f"{', '.join(names[:most])} and {len(names) - most} more findings"
     return " and ".join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else names[0]
+
+
+def _model(facts: ReportFacts) -> str:
+    name = str(facts.model.get("backbone") or "The model")
+    if not facts.weights:
+        return name
+    random = str(facts.weights.get("source", "")).startswith("random")
+    return f"{name}, fine-tuned from {'random' if random else 'pretrained'} weights,"
+
+
+def _held_out(facts: ReportFacts) -> bool:
+    """Whether the run itself kept these samples apart, and nothing was found to cross."""
+    return bool(facts.counts) and bool(facts.leakage.get("clean"))
+
+
+def _correlation(value: Any) -> str:
+    """The mean rank correlation at the end of the cascade, in words."""
+    last = value[-1] if isinstance(value, (list, tuple)) and value else value
+    if not isinstance(last, (int, float)):
+        return ""
+    return f"Mean rank correlation with the trained map after all weights were randomised: {number(last, 'auroc')}."

@@ -11,7 +11,7 @@ from medclassify import __version__
 from medclassify.audit import phrases, sections, subgroups, summary
 from medclassify.audit.cells import finding_cells
 from medclassify.audit.facts import ReportFacts
-from medclassify.audit.gaps import GapVerdict
+from medclassify.audit.gap_row import GapVerdict
 from medclassify.audit.results import AuditResult
 from medclassify.audit.views import verdict_chip
 from medclassify.config import HumanStatements

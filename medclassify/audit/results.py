@@ -14,7 +14,8 @@ from medclassify import metrics
 from medclassify.audit.cells import ALL, Cell, finding_cells
 from medclassify.audit.confounding import Confounding, confounding_rows
 from medclassify.audit.estimates import estimate_table
-from medclassify.audit.gaps import COMPLEMENT, GapRow, GapVerdict, gap_rows
+from medclassify.audit.gap_row import COMPLEMENT, GapRow, GapVerdict
+from medclassify.audit.gaps import gap_rows
 from medclassify.audit.table import AuditTable, audit_table
 from medclassify.audit.words import not_estimable
 from medclassify.records import Estimate, EstimateRow, Status

@@ -188,10 +188,23 @@ def _flat(values: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
     lines: list[tuple[str, str]] = []
     for key, value in values.items():
         name = f"{prefix}{key}"
-        if isinstance(value, Mapping):
+        if key == "exclude_patients":
+            # These are ids as a hospital writes them; a report goes from hand to hand.
+            lines.append((name, f"{len(value or ())} patients"))
+        elif isinstance(value, Mapping):
             lines += _flat(value, f"{name}.")
         elif isinstance(value, (list, tuple)):
-            lines.append((name, ", ".join(str(item) for item in value) or "none"))
+            lines.append((name, ", ".join(_plain(item) for item in value) or "none"))
         else:
-            lines.append((name, "not given" if value is None or value == "" else str(value)))
+            lines.append((name, _plain(value)))
     return lines
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, int):
+        return count_text(value) if value >= 10_000 else str(value)
+    return "not given" if value is None or value == "" else str(value)

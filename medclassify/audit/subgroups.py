@@ -7,10 +7,9 @@ from markupsafe import Markup
 
 from medclassify.audit.attributes import MISSING
 from medclassify.audit.cells import ALL
-from medclassify.audit.figures import ForestRow
-from medclassify.audit.gaps import GapRow, GapVerdict
+from medclassify.audit.gap_row import GapRow, GapVerdict
 from medclassify.audit.results import AuditResult
-from medclassify.audit.views import Chip, TableView, Td, count_text, estimate_cell, shown, verdict_chip
+from medclassify.audit.views import Chip, ForestRow, TableView, Td, count_text, estimate_cell, shown, verdict_chip
 from medclassify.audit.words import LABELS, estimate_text, gap_number, gap_text, number, p_value
 from medclassify.records import Estimate, EstimateRow, Status
 
@@ -113,7 +112,7 @@ def _view(
     text = "AUROC and 95 % interval: " + "; ".join(f"{row.label} {row.text}" for row in forest if row.text)
     value = overall.estimate.value if overall else None
     head = ("Subgroup", "Samples", "With finding", *(LABELS[name] for name in metrics))
-    table = TableView(f"{finding} by subgroup", head, tuple(rows), kind="dense")
+    table = TableView(f"{finding} by subgroup", head, tuple(rows), kind="dense stack")
     return SubgroupView(finding, draw(finding, forest, value, text), table, chips, GapVerdict.FAIL in verdicts)
 
 

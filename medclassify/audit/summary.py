@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from medclassify.audit.facts import ReportFacts
-from medclassify.audit.gaps import GapRow, GapVerdict
+from medclassify.audit.gap_row import GapRow, GapVerdict
 from medclassify.audit.results import AuditResult
 from medclassify.audit.views import TableView, Td, count_text, estimate_cell, gap_line, shown
 from medclassify.audit.words import LABELS, calibration_words, estimate_text, span
@@ -133,7 +133,8 @@ def gap_sentence(row: GapRow) -> str:
     """``Cardiomegaly, sex F against M: AUROC gap −.235 (…)``."""
     adjusted = "" if row.holds else " – not after Holm’s adjustment"
     text = gap_line(row).removeprefix("gap ")
-    return f"{row.finding}, {shown(row.attribute)} {row.subgroup} against {row.reference}: {LABELS[row.metric]} gap {text}{adjusted}"
+    groups = f"{shown(row.attribute)} {row.subgroup} against {row.reference}"
+    return f"{row.finding}, {groups}: {LABELS[row.metric]} gap {text}{adjusted}"
 
 
 def warnings(result: AuditResult, facts: ReportFacts) -> list[str]:

@@ -8,6 +8,8 @@ import numpy as np
 import pandas as pd
 
 from medclassify.audit.attributes import subgroup_levels
+from medclassify.audit.columns import decisions, finding_names, listed, numbers, patient_ids, sample_ids, targets
+from medclassify.audit.reading import read_table
 from medclassify.errors import ManifestError, MetricError
 from medclassify.records import Split
 
@@ -67,23 +69,26 @@ def audit_table(
     """
     if isinstance(predictions, AuditTable):
         return predictions
-    if not isinstance(predictions, pd.DataFrame):
-        source, predictions = str(predictions), read_table(Path(predictions))
-    if predictions.empty:
+    given: pd.DataFrame
+    if isinstance(predictions, (Path, str)):
+        source, given = str(predictions), read_table(Path(predictions))
+    else:
+        given = predictions
+    if given.empty:
         raise ManifestError(f"{source}: the table holds no rows. Give a table with one row a sample (and finding).")
     notes: list[str] = []
-    frame = _test_rows(predictions, source, notes)
+    frame = _test_rows(given, source, notes)
     target_column, score_column = _role(frame, TARGETS, source), _role(frame, SCORES, source)
     _check_attributes(frame, attributes, source)
     clean = pd.DataFrame(index=range(len(frame)))
-    clean["sample_id"] = _sample_ids(frame, source)
-    clean["patient_id"] = _patient_ids(frame, clean["sample_id"], notes)
-    clean["finding"] = frame["finding"].astype(str).to_numpy() if "finding" in frame else ONLY_FINDING
-    clean["target"] = _targets(frame[target_column], source)
-    clean["score"] = _numbers(frame[score_column], source)
+    clean["sample_id"] = sample_ids(frame, source)
+    clean["patient_id"] = patient_ids(frame, clean["sample_id"], notes)
+    clean["finding"] = finding_names(frame, source, ONLY_FINDING)
+    clean["target"] = targets(frame[target_column], source)
+    clean["score"] = numbers(frame[score_column], source)
     _check_scores(clean, score_column, source)
-    clean["threshold"] = _numbers(frame["threshold"], source) if "threshold" in frame else np.nan
-    clean["decision"] = _decisions(frame, clean, source)
+    clean["threshold"] = numbers(frame["threshold"], source) if "threshold" in frame else np.nan
+    clean["decision"] = decisions(frame, clean, source)
     if score_column == "score":
         notes.append("The scores are not stated to be probabilities (column `score`), so calibration is left out.")
     if clean["decision"].isna().all():
@@ -92,33 +97,8 @@ def audit_table(
     for attribute in attributes:
         clean[attribute], levels[attribute] = subgroup_levels(frame[attribute].reset_index(drop=True), attribute, notes)
     _check_unique(clean, source)
-    _check_classes(clean, source)
     findings = tuple(dict.fromkeys(clean["finding"]))
     return AuditTable(clean, findings, levels, score_column != "score", tuple(notes))
-
-
-def read_table(path: Path) -> pd.DataFrame:
-    """Reads a .csv, .tsv (also .gz) or .parquet file.
-
-    Raises:
-        ManifestError: It is not there, is of another kind, or cannot be read.
-    """
-    if not path.is_file():
-        raise ManifestError(f"{path}: no such predictions file. Name a .csv, .tsv or .parquet table.")
-    kind = path.name.removesuffix(".gz").rsplit(".", 1)[-1].lower()
-    try:
-        if kind == "parquet":
-            return pd.read_parquet(path)
-        if kind in {"csv", "tsv"}:
-            ids = dict.fromkeys(("sample_id", "patient_id", "finding"), "string")
-            return pd.read_csv(path, sep="," if kind == "csv" else "\t", dtype=ids)  # pyright: ignore[reportArgumentType]
-    except pd.errors.EmptyDataError as error:
-        raise ManifestError(f"{path}: the table holds no rows. Give a table with one row a sample (and finding).") from error
-    except (ValueError, OSError) as error:
-        raise ManifestError(
-            f"{path}: cannot be read as {kind} ({str(error).splitlines()[0]}). Export the table again."
-        ) from error
-    raise ManifestError(f"{path}: predictions are read from .csv, .tsv or .parquet, received .{kind}.")
 
 
 def _test_rows(frame: pd.DataFrame, source: str, notes: list[str]) -> pd.DataFrame:
@@ -143,7 +123,7 @@ def _role(frame: pd.DataFrame, names: tuple[str, ...], source: str) -> str:
             return name
     what = "truth" if names is TARGETS else "score"
     raise ManifestError(
-        f"{source}: no column for the {what}: expected one of {', '.join(names)}, received {_listed(frame)}. Rename the column."
+        f"{source}: no column for the {what}: expected one of {', '.join(names)}, received {listed(frame)}. Rename the column."
     )
 
 
@@ -155,52 +135,6 @@ def _check_attributes(frame: pd.DataFrame, attributes: Sequence[str], source: st
             raise ManifestError(f"{source}: {attribute!r} is not an attribute column; it has: {has}. Correct --attributes.")
     if len(set(attributes)) != len(attributes):
         raise ManifestError(f"{source}: an attribute is named twice: {', '.join(attributes)}. Name each once.")
-
-
-def _sample_ids(frame: pd.DataFrame, source: str) -> pd.Series:
-    if "sample_id" in frame:
-        if missing := int(frame["sample_id"].isna().sum()):
-            raise MetricError(f"{source}: {missing} rows have no sample_id. Number the samples.")
-        return frame["sample_id"].astype(str).astype(object).reset_index(drop=True)
-    if "finding" in frame and frame["finding"].nunique() > 1:
-        raise ManifestError(
-            f"{source}: no column sample_id, received {_listed(frame)}. "
-            "A table of several findings needs it to say which rows are one sample."
-        )
-    return pd.Series([f"row {row}" for row in range(len(frame))], dtype=object)
-
-
-def _patient_ids(frame: pd.DataFrame, sample_ids: pd.Series, notes: list[str]) -> pd.Series:
-    if "patient_id" not in frame:
-        notes.append(
-            "There is no patient_id: every sample counts as a patient of its own. Where patients have several images, "
-            "the intervals below are too narrow."
-        )
-        return sample_ids
-    patients = frame["patient_id"].astype("string").reset_index(drop=True)
-    if blank := int(sample_ids[patients.isna()].nunique()):
-        notes.append(f"{blank} samples have no patient_id; each counts as a patient of its own.")
-    return patients.astype(object).where(patients.notna(), "sample " + sample_ids)
-
-
-def _numbers(column: pd.Series, source: str) -> np.ndarray:
-    values = pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
-    words = column[np.isnan(values) & column.notna().to_numpy()]
-    if len(words):
-        raise MetricError(f"{source}: {column.name} must be a number, received {words.iloc[0]!r} ({len(words)} such rows).")
-    return values
-
-
-def _targets(column: pd.Series, source: str) -> np.ndarray:
-    values = _numbers(column, source)
-    values[values == -1] = np.nan
-    odd = values[~np.isnan(values) & ~np.isin(values, (0.0, 1.0))]
-    if odd.size:
-        raise MetricError(
-            f"{source}: {column.name} must be 1 (present), 0 (absent), -1 (uncertain) or blank, "
-            f"received {odd[0]:g} ({odd.size} such rows)."
-        )
-    return values
 
 
 def _check_scores(clean: pd.DataFrame, column: str, source: str) -> None:
@@ -220,36 +154,29 @@ def _check_scores(clean: pd.DataFrame, column: str, source: str) -> None:
         )
 
 
-def _decisions(frame: pd.DataFrame, clean: pd.DataFrame, source: str) -> np.ndarray:
-    if "decision" in frame and frame["decision"].notna().any():
-        decisions = _numbers(frame["decision"], source)
-        if not np.isin(decisions[~np.isnan(decisions)], (0.0, 1.0)).all():
-            raise MetricError(f"{source}: decision must be 0, 1 or blank, received {np.nanmax(decisions):g}.")
-        return decisions
-    made = (clean["score"] >= clean["threshold"]).to_numpy(dtype=np.float64)
-    return np.where(clean["threshold"].isna(), np.nan, made)
-
-
 def _check_unique(clean: pd.DataFrame, source: str) -> None:
     twice = clean[clean.duplicated(["sample_id", "finding"])]
     if len(twice):
         first = twice.iloc[0]
         raise MetricError(
-            f"{source}: {len(twice)} rows repeat a sample and finding (first: sample {first['sample_id']}, {first['finding']}). "
+            f"{source}: {len(twice)} rows repeat a sample and finding "
+            f"(first: sample {first['sample_id']}, {first['finding']}). "
             "Keep one row for each."
         )
 
 
-def _check_classes(clean: pd.DataFrame, source: str) -> None:
+def require_two_classes(table: AuditTable, source: str = "predictions") -> None:
+    """Refuses a table in which no finding is both present and absent.
+
+    Raises:
+        MetricError: Nothing can be told apart.
+    """
+    clean = table.frame
     classes = clean.dropna(subset=["target"]).groupby("finding")["target"].nunique()
     if not (classes == 2).any():
         values = sorted(clean["target"].dropna().unique())
         held = f"only {values[0]:g}" if values else "no label at all"
         raise MetricError(
-            f"{source}: every finding has one class ({held}), so nothing can be told apart. Give samples with and without the finding."
+            f"{source}: every finding has one class ({held}), so nothing can be told apart. "
+            "Give samples with and without the finding."
         )
-
-
-def _listed(frame: pd.DataFrame) -> str:
-    names = [str(column) for column in frame.columns]
-    return ", ".join(names[:12]) + (f" and {len(names) - 12} more" if len(names) > 12 else "")

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from medclassify.audit.gaps import GapRow, GapVerdict
+from medclassify.audit.gap_row import GapRow, GapVerdict
 from medclassify.audit.words import RATES, estimate_text, gap_text, number, with_signs
 from medclassify.records import EstimateRow, Status
 
@@ -46,7 +46,19 @@ class TableView:
     def text_columns(self) -> tuple[bool, ...]:
         """Which columns hold words (left-aligned) and not numbers."""
         places = range(1, len(self.head))
-        return (True, *(all(_wordy(row[place].text) for row in self.rows if len(row) > place) for place in places))
+        return (True, *(all(_wordy(row[place]) for row in self.rows if len(row) > place) for place in places))
+
+
+@dataclass(frozen=True, slots=True)
+class ForestRow:
+    """One line of a forest plot: a heading (no value), an estimate with limits, or a reason why there is none."""
+
+    label: str
+    text: str = ""
+    value: float | None = None
+    low: float | None = None
+    high: float | None = None
+    unstable: bool = False
 
 
 def verdict_chip(verdict: GapVerdict) -> Chip:
@@ -99,5 +111,7 @@ def count_text(value: int) -> str:
     return f"{value:,}"
 
 
-def _wordy(text: str) -> bool:
-    return not any(letter.isdigit() for letter in text[:2]) and not text.startswith((".", "−", "+", "–", "<", "not estimable"))
+def _wordy(cell: Td) -> bool:
+    if cell.kind:
+        return cell.kind == "words"
+    return not any(letter.isdigit() for letter in cell.text[:2]) and not cell.text.startswith((".", "−", "+", "–", "<"))

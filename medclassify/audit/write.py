@@ -9,11 +9,11 @@ import pandas as pd
 
 from medclassify.audit.estimates import estimates_frame
 from medclassify.audit.facts import ReportFacts
-from medclassify.audit.gaps import gaps_frame
+from medclassify.audit.gap_row import gaps_frame
 from medclassify.audit.report import render_report
 from medclassify.audit.results import AuditResult, compute_audit
 from medclassify.audit.summary import warnings
-from medclassify.audit.table import AuditTable
+from medclassify.audit.table import AuditTable, audit_table, require_two_classes
 from medclassify.runs import write_json, write_text
 
 SCHEMA_VERSION = 1
@@ -29,7 +29,9 @@ def write_audit(
     bootstrap: int = 2000,
     seed: int = 0,
 ) -> AuditResult:
-    """Computes the audit and writes ``report.html``, ``estimates.csv``, ``gaps.csv`` and ``audit.json``, each whole or not at all.
+    """Computes the audit and writes ``report.html``, ``estimates.csv``, ``gaps.csv`` and ``audit.json``.
+
+    Each file is written whole or not at all, the report last.
 
     Args:
         out_dir: The folder; it is made.
@@ -84,11 +86,13 @@ def audit_predictions(
         MetricError: The values cannot be scored.
         StorageError: The folder cannot be written.
     """
-    options = {"attributes": attributes, "margin": margin, "bootstrap": bootstrap, "seed": seed}
-    if out_dir is None:
-        return compute_audit(predictions, **options)
     name = "a predictions table" if isinstance(predictions, pd.DataFrame) else Path(predictions).name
-    return write_audit(out_dir, predictions, ReportFacts(title or f"Audit of {name}"), **options)
+    table = audit_table(predictions, attributes)
+    require_two_classes(table, "predictions" if isinstance(predictions, pd.DataFrame) else str(predictions))
+    options = {"margin": margin, "bootstrap": bootstrap, "seed": seed}
+    if out_dir is None:
+        return compute_audit(table, **options)
+    return write_audit(out_dir, table, ReportFacts(title or f"Audit of {name}"), **options)
 
 
 def audit_json(result: AuditResult, facts: ReportFacts) -> dict[str, Any]:
