@@ -68,7 +68,7 @@ def to_row(decision: ReviewDecision) -> dict[str, str]:
     }
 
 
-def to_decision(row: Mapping[str, Any]) -> ReviewDecision:
+def to_decision(row: Mapping[Any, Any]) -> ReviewDecision:
     """A stored row as the decision it was."""
     return ReviewDecision(
         sample_id=row["sample_id"],

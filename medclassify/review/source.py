@@ -14,8 +14,6 @@ from medclassify.review.items import attribute_columns, check_predictions
 from medclassify.runs import RunLayout
 from medclassify.runs.provenance import read_provenance
 
-_WEIGHTS_FILE = "model/model.safetensors"
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ReviewRun:
@@ -76,12 +74,12 @@ def open_review_run(root: Path | str) -> ReviewRun:
 
 
 def _model_fingerprint(layout: RunLayout, facts: Mapping[str, Any]) -> str:
-    try:
-        return str(facts["files"][_WEIGHTS_FILE])
-    except KeyError as error:
+    fingerprint = facts.get("model_sha256")
+    if not isinstance(fingerprint, str) or not fingerprint:
         raise ReviewError(
-            f"{layout.provenance}: no hash of {_WEIGHTS_FILE}, so a verdict could not be tied to its model. Fit the run again."
-        ) from error
+            f"{layout.provenance}: no model_sha256, so a verdict could not be tied to its model. Fit the run again."
+        )
+    return fingerprint
 
 
 def _read_images(path: Path, predictions: pd.DataFrame) -> pd.DataFrame:

@@ -38,9 +38,8 @@ class WorklistFilter:
     Attributes:
         status: Only samples this far read.
         called: ``positive``: at least one listed finding was called; ``negative``: none was.
-        attribute: Only samples of one subgroup: this attribute's name,
+        attribute: Only samples of one subgroup: this attribute's name (or ``split``),
         subgroup: and its value; ``missing`` for blanks.
-        split: Only samples of this split.
         sample: Only samples whose id contains this text; upper and lower case are the same.
         samples: Only these samples.
     """
@@ -49,7 +48,6 @@ class WorklistFilter:
     called: Called = Called.ANY
     attribute: str | None = None
     subgroup: str | None = None
-    split: str | None = None
     sample: str = ""
     samples: frozenset[str] | None = None
 
@@ -169,8 +167,6 @@ def filter_worklist(worklist: pd.DataFrame, chosen: WorklistFilter) -> pd.DataFr
         keep &= (worklist["n_called"] > 0).to_numpy() == (chosen.called is Called.POSITIVE)
     if chosen.attribute is not None and chosen.subgroup is not None:
         keep &= _column(worklist, chosen.attribute) == chosen.subgroup
-    if chosen.split is not None:
-        keep &= _column(worklist, "split") == chosen.split
     if chosen.sample.strip():
         keep &= worklist["sample_id"].str.contains(chosen.sample.strip(), case=False, regex=False).to_numpy(bool)
     if chosen.samples is not None:

@@ -103,7 +103,9 @@ def _require_free(port: int) -> None:
         try:
             probe.bind((ADDRESS, port))
         except OSError as error:
-            raise ReviewError(f"port {port} on {ADDRESS} is taken ({error.strerror}). Choose another, e.g. --port {port + 1}.") from error
+            raise ReviewError(
+                f"port {port} on {ADDRESS} is taken ({error.strerror}). Choose another, e.g. --port {port + 1}."
+            ) from error
 
 
 def _wait_until_up(page: subprocess.Popen[bytes], port: int) -> None:
@@ -117,7 +119,9 @@ def _wait_until_up(page: subprocess.Popen[bytes], port: int) -> None:
                 return
         except (urllib.error.URLError, OSError):
             time.sleep(0.1)
-    raise ReviewError(f"the review page did not answer on port {port} within {_START_SECONDS:.0f} s. Try again, or another --port.")
+    raise ReviewError(
+        f"the review page did not answer on port {port} within {_START_SECONDS:.0f} s. Try again, or another --port."
+    )
 
 
 @contextmanager

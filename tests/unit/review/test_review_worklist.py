@@ -131,11 +131,11 @@ def test_a_verdict_on_an_earlier_model_does_not_count(
         (WorklistFilter(status=ReadStatus.STARTED), ["a"]),
         (WorklistFilter(attribute="sex", subgroup="F"), ["a"]),
         (WorklistFilter(attribute="sex", subgroup="missing"), ["c"]),
-        (WorklistFilter(split="test"), ["b", "a"]),
+        (WorklistFilter(attribute="split", subgroup="test"), ["b", "a"]),
         (WorklistFilter(sample=" B "), ["b"]),
         (WorklistFilter(sample=".*"), []),
         (WorklistFilter(samples=frozenset({"c"})), ["c"]),
-        (WorklistFilter(split="test", attribute="sex", subgroup="M"), ["b"]),
+        (WorklistFilter(sample="b", attribute="sex", subgroup="F"), []),
     ],
 )
 def test_each_filter(

@@ -1,0 +1,1 @@
+"""The review dashboard: layout, widgets and session state. What it shows is computed in ``medclassify``."""

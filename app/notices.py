@@ -1,0 +1,68 @@
+"""What every page says first: not a medical device, synthetic images, random weights. And the page's style."""
+
+import html
+
+import numpy as np
+import streamlit as st
+
+from medclassify.display import png_bytes
+from medclassify.review import ReviewRun
+
+_STANDING = "Research decision support. Not a medical device: not for diagnosis or treatment."
+_SYNTHETIC = "SYNTHETIC DATA: a program rendered these images; no patient exists."
+_RANDOM = "RANDOM WEIGHTS: the network was not pretrained; a demonstration only."
+
+# Colours of Okabe & Ito (2008), apart for every common colour vision deficiency; text takes the theme's own colour.
+_STYLE = """
+<style>
+[data-testid="stMainBlockContainer"] {padding: .7rem 1.6rem 1rem; max-width: 2400px;}
+[data-testid="stMainBlockContainer"] > [data-testid="stVerticalBlock"] {gap: .7rem;}
+[data-testid="stHeader"] {height: 2rem; background: transparent; pointer-events: none;}
+[data-testid="stHeader"] * {pointer-events: auto;}
+[data-testid="stImage"], [data-testid="stImage"] > * {width: 100%;}
+[data-testid="stImage"] img {
+  width: 100%; height: calc(100vh - 18.5rem); min-height: 18rem; object-fit: contain; background: #000; border-radius: 4px;
+}
+.mc-standing {font-size: .82rem; opacity: .75; padding-right: 4rem;}
+.mc-loud {display: flex; flex-wrap: wrap; gap: .3rem .8rem; margin-top: .35rem;}
+.mc-loud div {
+  flex: 1 1 30rem; background: #b34700; color: #fff; font-weight: 600; padding: .25rem .8rem; border-radius: 4px;
+  font-size: .9rem;
+}
+.mc-line {display: flex; justify-content: space-between; gap: .6rem; font-size: .86rem; line-height: 1.3; white-space: nowrap;}
+.mc-dim {opacity: .68;}
+.mc-called {color: #d55e00; font-weight: 700;}
+.mc-bar {position: relative; height: .55rem; border-radius: 3px; background: rgba(128,128,128,.28); margin-top: .25rem;}
+.mc-fill {position: absolute; left: 0; top: 0; bottom: 0; border-radius: 3px; background: #56b4e9;}
+.mc-fill.mc-over {background: #d55e00;}
+.mc-mark {position: absolute; top: -.2rem; bottom: -.2rem; width: 2px; margin-left: -1px; background: currentColor;}
+.mc-said {font-size: .86rem; line-height: 1.25;}
+.mc-facts {font-size: .84rem; line-height: 1.7;}
+.mc-facts span {
+  border: 1px solid rgba(128,128,128,.45); border-radius: 3px; padding: .05rem .4rem; margin-right: .3rem; white-space: nowrap;
+}
+.mc-legend {display: flex; align-items: center; gap: .5rem; font-size: .8rem;}
+.mc-legend img {height: .7rem; width: 9rem; border-radius: 2px;}
+.mc-reader {text-align: right; font-size: .9rem;}
+</style>
+"""
+
+
+def icon() -> bytes:
+    """The tab's icon as PNG, drawn here: a named icon would be fetched from the internet."""
+    y, x = np.mgrid[-1:1:32j, -1:1:32j]
+    lungs = ((np.abs(x) - 0.42) / 0.3) ** 2 + (y / 0.75) ** 2 < 1
+    return png_bytes(np.where(lungs[..., np.newaxis], np.uint8(245), np.array([0, 114, 178], dtype=np.uint8)))
+
+
+def show_style() -> None:
+    """Adds the style sheet."""
+    st.html(_STYLE)
+
+
+def show_notices(run: ReviewRun | None) -> None:
+    """Shows the standing notice, and a loud line for each thing about the run that nobody may overlook."""
+    loud = [_SYNTHETIC] * run.synthetic + [_RANDOM] * run.random_weights if run else []
+    lines = "".join(f'<div role="alert">{text}</div>' for text in loud)
+    name = f" · run {html.escape(run.layout.root.resolve().name)}" if run else ""
+    st.html(f'<div class="mc-standing" role="note">{_STANDING}{name}</div><div class="mc-loud">{lines}</div>')

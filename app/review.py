@@ -1,0 +1,42 @@
+"""The page that ``medclassify review RUN`` starts: ``python -m streamlit run app/review.py -- RUN``."""
+
+import sys
+from pathlib import Path
+
+import streamlit as st
+
+from app import session
+from app.case import show_case
+from app.notices import icon, show_notices, show_style
+from app.text import plain
+from app.worklist import show_worklist
+from medclassify.errors import MedclassifyError
+
+
+def main(arguments: list[str]) -> None:
+    """Shows the worklist, or the sample that the address names."""
+    st.set_page_config(page_title="Review · medclassify", page_icon=icon(), layout="wide")
+    show_style()
+    if len(arguments) != 1:
+        show_notices(None)
+        st.error("No run was named. Start this page with: medclassify review RUN")
+        return
+    try:
+        run = session.load_run(Path(arguments[0]))
+        store = session.open_store(run.layout.reviews)
+    except MedclassifyError as error:
+        show_notices(None)
+        st.error(plain(str(error)))
+        return
+    session.keep_widgets()
+    show_notices(run)
+    sample_id = session.current_sample()
+    if sample_id is None:
+        show_worklist(run, store)
+    else:
+        show_case(run, store, sample_id)
+    session.settle_memory()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,224 @@
+"""What the page remembers: the opened run, the reader, the current sample and finding, the queue, and unsent comments.
+
+The current sample and the reader stand in the address, so that a refresh, a bookmark or the browser's Back finds them again.
+"""
+
+import gc
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Literal
+
+import pandas as pd
+import streamlit as st
+
+from app.text import plain
+from medclassify.records import ReviewItem
+from medclassify.review import (
+    MAX_READER,
+    MISSING,
+    ReviewRun,
+    ReviewStore,
+    add_status,
+    build_worklist,
+    open_review_run,
+)
+from medclassify.runs import RunLayout
+
+COMMENT = "comment/"
+"""Prefix of the widget keys of comments."""
+FILTER = "filter/"
+"""Prefix of the widget keys of the worklist's filters."""
+VIEW = "view/"
+"""Prefix of the widget keys of the overlay's controls."""
+TARGET = "show_target"
+"""Widget key of the switch that shows the reference label."""
+
+
+def load_run(root: Path) -> ReviewRun:
+    """The run, read once, and again when it was fitted again.
+
+    Raises:
+        RunError: It is not a finished run.
+        ReviewError: Its tables cannot be used.
+    """
+    layout = RunLayout.open(root)
+    return _load_run(str(root), layout.provenance.stat().st_mtime_ns)
+
+
+@st.cache_resource(max_entries=1, show_spinner="Opening the run …")
+def _load_run(root: str, written_ns: int) -> ReviewRun:
+    return open_review_run(root)
+
+
+@st.cache_resource(max_entries=1, show_spinner=False)
+def open_store(path: Path) -> ReviewStore:
+    """The run's review store, opened once for all sessions.
+
+    Raises:
+        ReviewError: It is not a review store.
+        StorageError: It cannot be written.
+    """
+    return ReviewStore(path)
+
+
+@st.cache_resource(show_spinner=False)
+def settle_memory() -> None:
+    """Takes what start-up made out of the garbage collection that Streamlit runs after every rerun."""
+    gc.collect()
+    gc.freeze()
+
+
+def keep_widgets() -> None:
+    """Keeps filters, overlay controls and unsent comments, which Streamlit forgets as soon as their page is not shown."""
+    for key in list(st.session_state):
+        if str(key).startswith((COMMENT, FILTER, VIEW)):
+            st.session_state[key] = st.session_state[key]
+
+
+# --- the reader
+
+
+def reader() -> str:
+    """Who is reading, or "" while nobody has said."""
+    return st.query_params.get("reader", "").strip()[:MAX_READER]
+
+
+def ask_reader(label_visibility: Literal["visible", "collapsed"] = "visible") -> None:
+    """Shows the field for the reader's name."""
+    st.session_state.setdefault("ask_reader", reader())
+    st.text_input(
+        "Reader",
+        key="ask_reader",
+        max_chars=MAX_READER,
+        placeholder="Your name or initials",
+        label_visibility=label_visibility,
+        on_change=_reader_said,
+    )
+
+
+def _reader_said() -> None:
+    name = st.session_state["ask_reader"].strip()
+    if name:
+        st.query_params["reader"] = name
+    else:
+        st.query_params.pop("reader", None)
+
+
+# --- the worklist
+
+
+def worklist(run: ReviewRun, store: ReviewStore, finding: str | None) -> pd.DataFrame:
+    """The worklist with the current reader's status."""
+    latest = store.latest(reader())
+    rows = _worklist(run, finding)
+    return add_status(rows, run.predictions, latest, model_fingerprint=run.model_fingerprint, finding=finding)
+
+
+def subgroups(run: ReviewRun, attribute: str | None) -> list[str]:
+    """The values of an attribute that occur in the worklist, sorted, ``missing`` last."""
+    if attribute is None:
+        return []
+    return sorted(_worklist(run, None)[attribute].unique().tolist(), key=lambda value: (value == MISSING, value))
+
+
+@st.cache_resource(max_entries=4, hash_funcs={ReviewRun: id}, show_spinner="Sorting the worklist …")
+def _worklist(run: ReviewRun, finding: str | None) -> pd.DataFrame:
+    return build_worklist(run.predictions, finding=finding)
+
+
+# --- the current sample and finding
+
+
+def current_sample() -> str | None:
+    """The sample the address names, or None for the worklist."""
+    return st.query_params.get("sample") or None
+
+
+def open_sample(sample_id: str, listed: list[str] | None = None) -> None:
+    """Goes to a sample; with ``listed``, Next and Previous then follow that list."""
+    if listed is not None:
+        st.session_state["queue"] = listed
+    st.query_params["sample"] = sample_id
+
+
+def leave_sample() -> None:
+    """Goes back to the worklist."""
+    st.query_params.pop("sample", None)
+
+
+def queue(run: ReviewRun) -> list[str]:
+    """The samples that Next and Previous go through: the list as it was when a sample was opened from it."""
+    if "queue" not in st.session_state:
+        st.session_state["queue"] = _worklist(run, None)["sample_id"].tolist()
+    return st.session_state["queue"]
+
+
+def begin_sample(sample_id: str, items: Sequence[ReviewItem], judged: Iterable[str]) -> None:
+    """On arriving at a sample: the first finding without a verdict is chosen, and the reference label is hidden."""
+    if st.session_state.get("at") == sample_id:
+        return
+    st.session_state["at"] = sample_id
+    st.session_state[TARGET] = False
+    st.session_state["finding"] = _next_finding(items, set(judged), after=None)
+
+
+def chosen_finding() -> str | None:
+    """The finding under judgement, or None once all are judged."""
+    return st.session_state.get("finding")
+
+
+def choose_finding(finding: str) -> None:
+    """Puts a finding under judgement."""
+    st.session_state["finding"] = finding
+
+
+def go_on(items: Sequence[ReviewItem], judged: Iterable[str], after: str) -> None:
+    """Goes on to the next finding that has no verdict."""
+    st.session_state["finding"] = _next_finding(items, set(judged), after=after)
+
+
+def _next_finding(items: Sequence[ReviewItem], judged: set[str], after: str | None) -> str | None:
+    names = [item.finding for item in items]
+    start = names.index(after) + 1 if after in names else 0
+    return next((name for name in names[start:] + names[:start] if name not in judged), None)
+
+
+# --- what the reader has seen
+
+
+def target_shown() -> bool:
+    """Whether the reader has asked for the reference label of this sample."""
+    return bool(st.session_state.get(TARGET, False))
+
+
+def was_shown(sample_id: str, *what: str) -> None:
+    """Notes what has been put before the reader; a decision is stored with it."""
+    _seen(sample_id).update(what)
+
+
+def shown(sample_id: str, finding: str) -> tuple[str, ...]:
+    """What the reader has seen of a finding, for `ReviewDecision.shown`."""
+    seen = _seen(sample_id)
+    order = (("image", "image"), ("probability", "probability"), ("saliency", f"saliency/{finding}"), ("target", "target"))
+    return tuple(name for name, key in order if key in seen)
+
+
+def _seen(sample_id: str) -> set[str]:
+    return st.session_state.setdefault("seen", {}).setdefault(sample_id, set())
+
+
+# --- messages
+
+
+def say(kind: Literal["stored", "failed"], message: str) -> None:
+    """Leaves a message for the next page that is drawn."""
+    st.session_state["message"] = (kind, message)
+
+
+def show_message() -> None:
+    """Shows what `say` left, once."""
+    kind, message = st.session_state.pop("message", ("", ""))
+    if kind == "failed":
+        st.error(plain(message), icon=":material/error:")
+    elif kind == "stored":
+        st.toast(plain(message), icon=":material/check:")

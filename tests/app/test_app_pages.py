@@ -1,0 +1,349 @@
+"""The review page without a browser: what it says, and what it stores."""
+
+import json
+import re
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from google.protobuf.text_format import MessageToString
+from streamlit.testing.v1 import AppTest
+
+from app.picture import Picture, fit_map, read_picture
+from medclassify.display import png_bytes
+from medclassify.errors import ReviewError
+from medclassify.records import Units, Verdict
+from medclassify.review import ReviewStore, build_items, open_review_run
+
+Open = Callable[..., AppTest]
+LABEL = "label: (present|absent|uncertain|not labelled)"
+
+
+@pytest.fixture
+def open_page(repository: Path, monkeypatch: pytest.MonkeyPatch) -> Open:
+    """Runs the page once for a run, at an address."""
+
+    def open_(run: Path | None, **address: str) -> AppTest:
+        monkeypatch.setattr(sys, "argv", ["review.py", *([str(run)] if run else [])])
+        page = AppTest.from_file(str(repository / "app" / "review.py"), default_timeout=60)
+        for name, value in address.items():
+            page.query_params[name] = value
+        page.run()
+        assert not page.exception, page.exception
+        return page
+
+    return open_
+
+
+def words(page: AppTest) -> str:
+    """Everything that the page sends to the browser, as text; Markdown's escapes are taken out."""
+    seen: list[str] = []
+
+    def walk(block) -> None:
+        for element in block.children.values():
+            if hasattr(element, "children"):
+                walk(element)
+            if getattr(element, "proto", None) is not None:
+                seen.append(MessageToString(element.proto, as_utf8=True))
+
+    walk(page.main)
+    return "\n".join(seen).replace("\\", "")
+
+
+def button(page: AppTest, label: str):
+    return next(button for button in page.button if button.label == label)
+
+
+def sample_of(page: AppTest) -> str:
+    value = page.query_params["sample"]
+    return value if isinstance(value, str) else value[0]
+
+
+def stored(run: Path):
+    return ReviewStore(run / "reviews.sqlite").decisions()
+
+
+def test_the_worklist_says_what_the_run_is(build_run, open_page: Open) -> None:
+    said = words(open_page(build_run()))
+    for text in ("Not a medical device", "SYNTHETIC DATA", "RANDOM WEIGHTS", "**12** samples", "**12** to read"):
+        assert text in said
+
+
+def test_a_run_on_people_with_pretrained_weights_raises_no_alarm(build_run, open_page: Open) -> None:
+    said = words(open_page(build_run(synthetic=False, fallback=False)))
+    assert "Not a medical device" in said
+    assert "SYNTHETIC" not in said
+    assert "RANDOM WEIGHTS" not in said
+
+
+def test_a_run_that_cannot_be_read_is_said_in_one_line(build_run, open_page: Open, tmp_path: Path) -> None:
+    assert [error.value for error in open_page(None).error] == [
+        "No run was named. Start this page with: medclassify review RUN"
+    ]
+    (error,) = open_page(tmp_path / "nowhere").error
+    assert "no such run directory" in error.value
+    run = build_run()
+    (run / "reviews.sqlite").write_bytes(b"not a database " * 100)
+    (error,) = open_page(run).error
+    assert "not a SQLite file" in error.value
+
+
+def test_filters_narrow_the_list_and_the_queue(build_run, open_page: Open) -> None:
+    page = open_page(build_run(), reader="Dr Ida")
+    page.selectbox(key="filter/attribute").select("sex").run()
+    page.selectbox(key="filter/subgroup").select("F").run()
+    assert "**6** samples" in words(page)
+    page.text_input(key="filter/sample").input("no such id").run()
+    assert "No sample passes these filters" in words(page)
+    page.text_input(key="filter/sample").input("").run()
+    button(page, "Open the first to read").click().run()
+    assert "1 of 6" in words(page)
+    button(page, "Worklist").click().run()
+    assert "**6** samples" in words(page)  # the filters are still set
+
+
+def test_a_subgroup_of_another_attribute_does_not_linger(build_run, open_page: Open) -> None:
+    page = open_page(build_run())
+    page.selectbox(key="filter/attribute").select("sex").run()
+    page.selectbox(key="filter/subgroup").select("F").run()
+    page.selectbox(key="filter/attribute").select("site").run()
+    assert page.selectbox(key="filter/subgroup").value == "any"
+    assert "**12** samples" in words(page)
+
+
+def test_called_positive_speaks_of_the_chosen_finding(build_run, open_page: Open) -> None:
+    run = build_run()
+    predictions = pd.read_parquet(run / "predictions.parquet")
+    called = int(predictions.loc[predictions["finding"] == "nodule", "decision"].sum())
+    page = open_page(run)
+    page.selectbox(key="filter/finding").select("nodule").run()
+    page.selectbox(key="filter/called").select("positive").run()
+    assert 0 < called < 12
+    assert f"**{called}** samples" in words(page)
+
+
+def test_only_samples_with_a_stored_map(build_run, open_page: Open) -> None:
+    page = open_page(build_run(explained=3))
+    page.selectbox(key="filter/overlay").select("stored").run()
+    assert "**3** samples" in words(page)
+
+
+def test_a_verdict_is_stored_with_what_was_shown(build_run, open_page: Open) -> None:
+    run = build_run()
+    page = open_page(run, reader="Dr Ida", sample="sample-003")
+    page.text_area(key="comment/sample-003/cardiomegaly").input("large heart; 'quoted'").run()
+    button(page, "Reject").click().run()
+    (decision,) = stored(run)
+    opened = open_review_run(run)
+    item = build_items(opened.of_sample("sample-003"), model_fingerprint="m" * 64)[0]
+    assert (decision.sample_id, decision.finding, decision.reader) == ("sample-003", "cardiomegaly", "Dr Ida")
+    assert (decision.verdict, decision.comment) == (Verdict.REJECT, "large heart; 'quoted'")
+    assert decision.item_fingerprint == item.fingerprint
+    assert decision.shown == ("image", "probability")
+    assert page.text_area(key="comment/sample-003/effusion").value == ""  # on to the next finding, with an empty field
+    assert page.text[0].value == "large heart; 'quoted'"
+
+
+def test_accepting_the_rest_stores_one_decision_each(build_run, open_page: Open) -> None:
+    run = build_run()
+    page = open_page(run, reader="Dr Ida", sample="sample-003")
+    button(page, "Unsure").click().run()
+    button(page, "Accept the 4 not judged").click().run()
+    assert [decision.verdict.value for decision in stored(run)] == ["unsure", "accept", "accept", "accept", "accept"]
+    assert len({decision.finding for decision in stored(run)}) == 5
+    assert "All findings of this sample are judged" in words(page)
+    button(page, "Worklist").click().run()
+    assert "**1** read, **11** to read" in words(page)
+
+
+def test_an_unsent_comment_waits_for_the_reader_to_come_back(build_run, open_page: Open) -> None:
+    page = open_page(build_run(), reader="Dr Ida", sample="sample-003")
+    page.text_area(key="comment/sample-003/cardiomegaly").input("half a thought").run()
+    button(page, "Next").click().run()
+    assert sample_of(page) != "sample-003"
+    button(page, "Previous").click().run()
+    assert page.text_area(key="comment/sample-003/cardiomegaly").value == "half a thought"
+
+
+def test_without_a_name_nothing_can_be_judged(build_run, open_page: Open) -> None:
+    page = open_page(build_run(), sample="sample-003")
+    assert all(button(page, label).disabled for label in ("Accept", "Reject", "Unsure", "Accept the 5 not judged"))
+    page.text_input(key="ask_reader").input(" Dr Ida ").run()
+    assert page.query_params["reader"] == "Dr Ida"
+    assert not button(page, "Accept").disabled
+
+
+def test_another_readers_verdicts_are_not_shown(build_run, open_page: Open) -> None:
+    run = build_run()
+    page = open_page(run, reader="Dr Ida", sample="sample-003")
+    page.text_area(key="comment/sample-003/cardiomegaly").input("for my eyes").run()
+    button(page, "Accept").click().run()
+    other = words(open_page(run, reader="Dr Oz", sample="sample-003"))
+    assert "for my eyes" not in other
+    assert "Your decisions" not in other
+
+
+def test_a_store_that_fails_is_said_and_the_comment_stays(build_run, open_page: Open) -> None:
+    run = build_run()
+    page = open_page(run, reader="Dr Ida", sample="sample-003")
+    page.text_area(key="comment/sample-003/cardiomegaly").input("do not lose me").run()
+    guard = sqlite3.connect(run / "reviews.sqlite")
+    guard.execute("CREATE TRIGGER full BEFORE INSERT ON decisions BEGIN SELECT RAISE(ABORT, 'database or disk is full'); END")
+    guard.commit()
+    button(page, "Accept").click().run()
+    assert "the disk is full, so nothing was stored" in words(page)
+    assert page.text_area(key="comment/sample-003/cardiomegaly").value == "do not lose me"
+    guard.execute("DROP TRIGGER full")
+    guard.commit()
+    button(page, "Accept").click().run()
+    assert [decision.comment for decision in stored(run)] == ["do not lose me"]
+
+
+def test_the_reference_label_is_hidden_until_asked_for(build_run, open_page: Open) -> None:
+    run = build_run()
+    page = open_page(run, reader="Dr Ida", sample="sample-003")
+    assert not re.search(LABEL, words(page))
+    page.toggle(key="show_target").set_value(True).run()
+    assert len(re.findall(LABEL, words(page))) == 5
+    button(page, "Accept").click().run()
+    assert stored(run)[0].shown == ("image", "probability", "target")
+    button(page, "Next").click().run()
+    assert not re.search(LABEL, words(page))  # hidden again on the next sample
+
+
+@pytest.mark.parametrize(
+    ("sanity", "said"),
+    [
+        (None, "sanity check not run"),
+        ({"passed": True, "n_maps": 12}, "sanity check passed"),
+        ({"passed": False, "n_maps": 12}, "SANITY CHECK FAILED"),
+        ({"n_maps": 12}, "SANITY CHECK FAILED"),  # no verdict is no pass
+    ],
+)
+def test_the_sanity_check_stands_beside_the_overlay(build_run, open_page: Open, sanity: dict | None, said: str) -> None:
+    page = open_page(build_run(sanity=sanity), reader="Dr Ida", sample="sample-003")
+    assert said in words(page)
+    assert "logits and more" not in words(page)
+    page.toggle(key="view/overlay").set_value(True).run()
+    assert "logits and more" in words(page)
+    assert said in words(page)
+
+
+def test_a_finding_without_a_stored_map_says_so(build_run, open_page: Open) -> None:
+    page = open_page(build_run(), reader="Dr Ida", sample="sample-003")
+    button(page, "effusion").click().run()
+    assert "No Grad-CAM map is stored for this finding." in words(page)
+
+
+def test_a_map_of_another_image_is_not_laid_over(build_run, open_page: Open) -> None:
+    run = build_run()
+    np.savez(run / "explain" / "sample-003_cardiomegaly.npz", saliency=np.ones((100, 200), dtype=np.float32))
+    page = open_page(run, reader="Dr Ida", sample="sample-003")
+    page.toggle(key="view/overlay").set_value(True).run()
+    assert "The stored map is 200 × 100 and the image 320 × 320: it was made from another image" in words(page)
+    button(page, "Accept").click().run()
+    assert stored(run)[0].shown == ("image", "probability")
+
+
+def test_a_lost_original_is_said_without_its_path(build_run, open_page: Open) -> None:
+    run = build_run()
+    manifest = pd.read_parquet(run / "manifest.parquet")
+    manifest.assign(path="/data/CANARY^Jane/x.dcm").to_parquet(run / "manifest.parquet")
+    page = open_page(run, reader="Dr Ida", sample="sample-003")
+    assert "The original image is gone" in words(page)
+    assert "CANARY" not in words(page)
+    button(page, "Accept").click().run()
+    assert stored(run)[0].shown == ("probability",)
+
+
+def test_an_original_that_cannot_be_decoded_is_said_without_its_path(build_run, open_page: Open, tmp_path: Path) -> None:
+    broken = tmp_path / "CANARY^Jane.dcm"
+    broken.write_bytes(b"\0" * 128 + b"DICM" + b"\0" * 64)
+    run = build_run()
+    manifest = pd.read_parquet(run / "manifest.parquet")
+    manifest.assign(path=str(broken)).to_parquet(run / "manifest.parquet")
+    said = words(open_page(run, reader="Dr Ida", sample="sample-003"))
+    assert "The original image cannot be read: the file" in said
+    assert "CANARY" not in said
+
+
+def test_the_page_says_how_the_grey_levels_were_made(build_run, open_page: Open) -> None:
+    said = words(open_page(build_run(), sample="sample-001"))
+    assert "320 × 320 pixels" in said
+    assert "MONOCHROME1" in said
+
+
+def test_grey_levels_can_be_changed(build_run, open_page: Open) -> None:
+    page = open_page(build_run(), sample="sample-003")
+    for label, value in (("Centre (% of the range)", 30), ("Width (% of the range)", 40)):
+        next(slider for slider in page.slider if slider.label == label).set_value(value).run()
+    next(toggle for toggle in page.toggle if toggle.label == "Invert").set_value(True).run()
+    next(box for box in page.selectbox if box.label == "Window").select("full").run()
+    assert not page.exception
+    assert not page.error
+
+
+def test_an_image_is_the_same_whatever_its_polarity_and_container(originals: Path) -> None:
+    for name in ("sample-000.dcm", "sample-001.dcm", "sample-004.png"):
+        picture = read_picture(str(originals / name), "DX", "voi")
+        assert picture.units is Units.DISPLAY
+        spine, lung = picture.pixels[120, 160], picture.pixels[160, 100]
+        assert spine > lung + 0.2, name  # dense is bright
+
+
+def test_ct_is_shown_in_hounsfield_units(real_data: Path) -> None:
+    picture = read_picture(str(sorted((real_data / "ct").glob("*.dcm"))[0]), "CT", "voi")
+    assert picture.units is Units.HU
+    assert picture.pixels.min() < -800
+
+
+def test_a_large_image_is_shrunk_for_the_screen_and_its_map_with_it(tmp_path: Path) -> None:
+    wide = np.zeros((1000, 4000), dtype=np.uint8)
+    wide[:, 2000:] = 200
+    (tmp_path / "wide.png").write_bytes(png_bytes(wide))
+    picture = read_picture(str(tmp_path / "wide.png"), "", "full")
+    assert (picture.rows, picture.columns, picture.pixels.shape) == (1000, 4000, (384, 1536))
+    saliency = np.zeros((1000, 4000), dtype=np.float32)
+    saliency[:, 2000:] = 3
+    fitted = fit_map(saliency, picture)
+    assert fitted.shape == (384, 1536)
+    assert fitted[:, :760].max() == 0
+    np.testing.assert_allclose(fitted[:, 780:], 3, rtol=1e-6)
+
+
+def test_a_map_must_have_the_originals_geometry() -> None:
+    picture = Picture(np.zeros((2, 2), dtype=np.float32), Units.DISPLAY, 2, 2, (), ())
+    with pytest.raises(ReviewError, match="made from another image"):
+        fit_map(np.zeros((3, 2), dtype=np.float32), picture)
+
+
+def test_a_run_fitted_again_is_read_again(build_run, open_page: Open) -> None:
+    run = build_run()
+    assert "SYNTHETIC DATA" in words(open_page(run))
+    facts = json.loads((run / "provenance.json").read_text())
+    (run / "provenance.json").write_text(json.dumps({**facts, "synthetic": False}))
+    assert "SYNTHETIC DATA" not in words(open_page(run))
+
+
+def test_the_page_needs_no_network_stack(build_run, repository: Path) -> None:
+    code = """
+import sys
+from streamlit.testing.v1 import AppTest
+for sample in ("", "sample-003"):
+    page = AppTest.from_file("app/review.py", default_timeout=60)
+    if sample:
+        page.query_params["sample"] = sample
+    page.run()
+    assert not page.exception and not page.error, page
+assert "medclassify.dicom" in sys.modules, "the case page has read no image"
+print(sorted({"torch", "torchvision", "monai", "pytorch_lightning", "lightning", "timm"} & set(sys.modules)))
+"""
+    result = subprocess.run(
+        [sys.executable, "-c", code, str(build_run())], cwd=repository, capture_output=True, text=True, timeout=120
+    )
+    assert result.stdout.strip() == "[]", result.stderr[-2000:]
