@@ -67,6 +67,7 @@ def _fit_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--config", dest="config_option", type=Path, metavar="CONFIG", help="the same, as an option")
     parser.add_argument("--print_config", action="store_true", help="print the resolved config and stop")
     parser.add_argument("--ckpt_path", choices=["last"], help="go on with the unfinished run of this config")
+    parser.add_argument("--allow-leakage", metavar="REASON", help="go on although patients or images cross splits; printed in every report")
     parser.add_argument("--help-config", action="store_true", help="print every config key with its meaning and stop")
 
 
@@ -80,6 +81,8 @@ def _fit(arguments: argparse.Namespace, overrides: Sequence[str]) -> None:
     path = arguments.config_option or arguments.config
     if path is None:
         raise ConfigError("fit needs a config, e.g. medclassify fit configs/chest_xray.yaml")
+    if arguments.allow_leakage:
+        overrides = [*overrides, "--data.allow_leakage", arguments.allow_leakage]
     if arguments.print_config:
         print(config_to_yaml(load_config(path, overrides)), end="")
         return

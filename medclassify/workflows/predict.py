@@ -77,4 +77,5 @@ def samples_of(sources: Sequence[str]) -> tuple[Manifest, list[Exclusion]]:
     if len(sources) == 1 and first.suffix in (".parquet", ".csv") and first.is_file():
         return read_manifest(first), []
     headers, unreadable = read_headers([Path(source) for source in sources])
-    return unlabelled_manifest(headers, PatientHasher(), sources=[Path(source) for source in sources]), unreadable
+    manifest, repeated = unlabelled_manifest(headers, PatientHasher(), sources=[Path(source) for source in sources])
+    return manifest, [*unreadable, *repeated]

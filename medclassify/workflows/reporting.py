@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from medclassify.audit import AuditResult, ExplainedCase, ReportFacts, describe_splits
@@ -30,7 +31,7 @@ def report_facts(
     network, preprocessing = scorer.bundle.network, scorer.bundle.preprocessing
     synthetic = dataset.synthetic
     return ReportFacts(
-        title=f"{scorer.bundle.backbone} on {'synthetic demonstration data' if synthetic else config.data.source}",
+        title=f"{scorer.bundle.backbone} on {'synthetic demonstration data' if synthetic else Path(config.data.source).name}",
         synthetic=synthetic,
         weights=weights.to_json(),
         model={

@@ -1,0 +1,193 @@
+"""From DICOM files to a calibrated, tested, audited run; then every verb that uses the run."""
+
+import json
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from safetensors.numpy import load_file
+
+from medclassify.runs import RunLayout, verify
+
+Fitted = tuple[Path, str]
+
+
+def test_the_run_directory_is_the_contract(fitted: Fitted) -> None:
+    run, _ = fitted
+    promised = (
+        "config.yaml manifest.parquet exclusions.csv leakage.json checkpoints/last.ckpt model/model.safetensors model/model.json "
+        "predictions.parquet metrics.json audit/report.html audit/estimates.csv audit/gaps.csv audit/audit.json "
+        "explain/sanity.json provenance.json logs/metrics.csv"
+    ).split()
+    assert [name for name in promised if not (run / name).is_file()] == []
+    assert list((run / "logs").glob("events.out.tfevents*"))
+    assert not list(run.rglob("*.part*"))
+    assert json.loads((run / "leakage.json").read_text())["clean"] is True
+    assert not [path for path in (run / "model").iterdir() if path.suffix not in (".json", ".safetensors")]
+
+
+def test_splits_are_by_patient(fitted: Fitted) -> None:
+    manifest = pd.read_parquet(fitted[0] / "manifest.parquet")
+    assert set(manifest["split"]) == {"train", "tune", "calibrate", "test"}
+    assert (manifest.groupby("patient_id")["split"].nunique() == 1).all()
+    assert manifest["patient_id"].str.fullmatch("[0-9a-f]{16}").all()
+
+
+def test_predictions_are_tidy_and_join_by_sample(fitted: Fitted) -> None:
+    run, _ = fitted
+    predictions = pd.read_parquet(run / "predictions.parquet")
+    assert list(predictions.columns) == [
+        *("sample_id", "patient_id", "finding", "target", "logit", "prob_raw", "prob_cal", "threshold", "decision", "split"),
+        *("sex", "age_band", "view", "site"),
+    ]
+    assert not predictions.duplicated(["sample_id", "finding"]).any()
+    assert "train" not in set(predictions["split"])
+    np.testing.assert_allclose(predictions["prob_raw"], 1 / (1 + np.exp(-predictions["logit"])), rtol=1e-12)
+    assert (predictions["decision"] == (predictions["prob_cal"] >= predictions["threshold"])).all()
+    manifest = pd.read_parquet(run / "manifest.parquet").set_index("sample_id")
+    for row in predictions.sample(30, random_state=0).to_dict("records"):
+        assert row["target"] == manifest.loc[row["sample_id"], row["finding"]]
+
+
+def test_thresholds_come_from_the_calibrate_split(fitted: Fitted) -> None:
+    points = json.loads((fitted[0] / "model" / "model.json").read_text())["operating_points"]
+    assert "calibrate" in json.dumps(points) and '"test"' not in json.dumps(points)
+
+
+def test_a_synthetic_looking_run_of_files_is_not_called_synthetic_and_weights_are_told(fitted: Fitted) -> None:
+    provenance = json.loads((fitted[0] / "provenance.json").read_text())
+    assert provenance["synthetic"] is False and provenance["weights"]["source"] == "random"
+    assert provenance["weights"]["fallback"] is False
+    assert "random initial weights, as configured" in fitted[1]
+
+
+def test_the_console_ends_with_the_next_command(fitted: Fitted) -> None:
+    run, output = fitted
+    assert output.rstrip().splitlines()[-1].strip() == f"medclassify review {run}"
+    assert "leakage check clean" in output and "AUROC (95% CI)" in output
+
+
+def test_a_clean_run_verifies_and_a_changed_one_does_not(fitted: Fitted, cli, tmp_path: Path) -> None:
+    run, _ = fitted
+    assert verify(RunLayout(run)).clean
+    done = cli("verify", run, cwd=tmp_path)
+    assert done.returncode == 0 and "nothing was changed, lost or added" in done.stdout
+    report = run / "audit" / "gaps.csv"
+    before = report.read_bytes()
+    try:
+        report.write_bytes(before + b" ")
+        failed = cli("verify", run, cwd=tmp_path)
+        assert failed.returncode == 1 and "1 changed (audit/gaps.csv)" in failed.stderr
+    finally:
+        report.write_bytes(before)
+
+
+def test_predict_scores_files_as_the_fit_did(fitted: Fitted, cli, tmp_path: Path, phantom: Path) -> None:
+    run, _ = fitted
+    known = pd.read_parquet(run / "predictions.parquet")
+    manifest = pd.read_parquet(run / "manifest.parquet").set_index("sample_id")
+    sample = known["sample_id"].iloc[0]
+    (tmp_path / "notes.txt").write_text("no image")
+    done = cli("predict", run, manifest.loc[sample, "path"], "--out", "p.csv", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    scored = pd.read_csv(tmp_path / "p.csv")
+    expected = known[known["sample_id"] == sample]
+    np.testing.assert_allclose(scored["prob_cal"], expected["prob_cal"], atol=1e-6)
+    assert scored["sample_id"].eq(sample).all() and scored["target"].isna().all()
+    assert "next: medclassify explain" in done.stdout
+
+
+def test_predict_goes_on_past_a_broken_file_and_lists_it(fitted: Fitted, cli, tmp_path: Path, phantom: Path) -> None:
+    images = sorted((phantom / "images").iterdir())[:3]
+    folder = tmp_path / "new"
+    folder.mkdir()
+    for image in images:
+        (folder / image.name).write_bytes(image.read_bytes())
+    (folder / "broken.dcm").write_bytes(images[0].read_bytes()[:3000])
+    done = cli("predict", fitted[0], folder, "--out", "p.parquet", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert pd.read_parquet(tmp_path / "p.parquet")["sample_id"].nunique() == 3
+    assert "broken.dcm" in (tmp_path / "p.exclusions.csv").read_text()
+    assert "1 left out: unreadable" in done.stderr
+
+
+def test_explain_writes_maps_in_the_images_own_geometry(fitted: Fitted, cli, tmp_path: Path, phantom: Path) -> None:
+    from medclassify.dicom import read_header
+
+    image = sorted((phantom / "images").iterdir())[0]
+    done = cli("explain", fitted[0], image, "--out", tmp_path / "maps", "--finding", "effusion", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    saliency = np.load(next((tmp_path / "maps").glob("*.npz")), allow_pickle=False)["saliency"]
+    header = read_header(image)
+    assert saliency.shape == (header.rows, header.columns) and saliency.dtype == np.float32
+    assert next((tmp_path / "maps").glob("*.png")).read_bytes().startswith(b"\x89PNG")
+    again = cli("explain", fitted[0], image, "--out", tmp_path / "maps", cwd=tmp_path)
+    assert again.returncode == 1 and "not an empty folder" in again.stderr
+    unknown = cli("explain", fitted[0], image, "--out", tmp_path / "x", "--finding", "efusion", cwd=tmp_path)
+    assert unknown.returncode == 1 and "the model predicts" in unknown.stderr
+
+
+def test_index_then_evaluate_warns_of_patients_it_has_seen(fitted: Fitted, cli, tmp_path: Path, phantom: Path) -> None:
+    done = cli("index", phantom / "images", "--labels", phantom / "labels.csv", "--out", "m.parquet", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    scored = cli("evaluate", fitted[0], "--manifest", "m.parquet", "--out", "external", cwd=tmp_path)
+    assert scored.returncode == 0, scored.stderr
+    assert "were in the run's train, tune or calibrate split" in scored.stderr
+    assert (tmp_path / "external" / "audit" / "report.html").is_file()
+    full = cli("evaluate", fitted[0], "--manifest", "m.parquet", "--out", "external", cwd=tmp_path)
+    assert full.returncode == 1 and "is not empty" in full.stderr
+
+
+def test_audit_of_a_run_and_of_a_foreign_table(fitted: Fitted, cli, tmp_path: Path) -> None:
+    done = cli("audit", fitted[0], "--out", tmp_path / "again", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    table = pd.read_parquet(fitted[0] / "predictions.parquet")
+    one = table[(table["finding"] == "cardiomegaly") & (table["split"] == "test")]
+    one.rename(columns={"prob_cal": "probability"})[["patient_id", "target", "probability", "sex"]].to_csv(tmp_path / "t.csv", index=False)
+    foreign = cli("audit", "--predictions", "t.csv", "--attributes", "sex", cwd=tmp_path)
+    assert foreign.returncode == 0, foreign.stderr
+    assert (tmp_path / "t-audit" / "report.html").is_file()
+    neither = cli("audit", cwd=tmp_path)
+    assert neither.returncode == 1 and "needs either RUN or --predictions FILE" in neither.stderr
+
+
+def test_a_multiclass_fit_has_probabilities_that_add_up(cli, tmp_path: Path, phantom: Path, small_config: Path) -> None:
+    labels = pd.read_csv(phantom / "labels.csv")
+    labels["path"] = [str(phantom / path) for path in labels["path"]]
+    labels["enlarged"], labels["ordinary"] = labels["cardiomegaly"], 1 - labels["cardiomegaly"]
+    labels[["path", "patient_id", "enlarged", "ordinary"]].to_csv(tmp_path / "two.csv", index=False)
+    words = ("--data.labels", tmp_path / "two.csv", "--data.task", "multiclass", "--run_dir", tmp_path / "run")
+    done = cli("fit", small_config, *words, "--trainer.max_epochs", "1", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    predictions = pd.read_parquet(tmp_path / "run" / "predictions.parquet")
+    sums = predictions.groupby("sample_id")[["prob_raw", "prob_cal"]].sum()
+    np.testing.assert_allclose(sums, 1.0, atol=1e-9)
+
+
+def test_weights_of_the_bundle_are_the_kept_epochs(fitted: Fitted) -> None:
+    import torch
+
+    run, _ = fitted
+    kept = torch.load(run / "checkpoints" / "best.ckpt", map_location="cpu", weights_only=True)["state_dict"]
+    bundle = load_file(run / "model" / "model.safetensors")
+    for name, value in bundle.items():
+        np.testing.assert_array_equal(value, kept[f"network.{name}"].numpy())
+
+
+def test_no_personal_data_in_anything_written(fitted: Fitted, phantom: Path) -> None:
+    run, output = fitted
+    header = next((phantom / "images").iterdir()).read_bytes()
+    assert b"CANARY" in header  # the word is there to be leaked
+    assert "CANARY" not in output and "PHANTOM0" not in output
+    leaks = [path for path in run.rglob("*") if path.is_file() and b"CANARY" in path.read_bytes()]
+    assert leaks == []
+    manifest = pd.read_parquet(run / "manifest.parquet")
+    assert not manifest.astype(str).apply(lambda column: column.str.contains("CANARY|PHANTOM0")).any().any()
+
+
+@pytest.mark.parametrize("verb", ["index", "fit", "evaluate", "predict", "audit", "explain", "review", "verify"])
+def test_help_has_a_worked_example(verb: str, cli, tmp_path: Path) -> None:
+    done: subprocess.CompletedProcess[str] = cli(verb, "--help", cwd=tmp_path)
+    assert done.returncode == 0 and f"example: medclassify {verb}" in done.stdout
