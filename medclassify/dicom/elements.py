@@ -17,7 +17,6 @@ from medclassify.dicom.quiet import pydicom_warnings
 from medclassify.errors import DecodeError
 
 _INTEGER_CODES = {"US": "H", "SS": "h", "UL": "I", "SL": "i"}
-_NUMBER_TEXT = ("IS", "DS")
 _BINARY_VR = ("OB", "OW", "OD", "OF", "OL", "OV", "SQ", "FL", "FD", "AT", *_INTEGER_CODES)
 _CHARSET = 0x00080005
 _ESCAPE = b"\x1b"  # switches between character sets within a value (PS3.5 6.1.2.5)
@@ -63,10 +62,6 @@ class Parsed:
     inflated: bytes | None = None
     note: str = ""
 
-    def name(self, tag: int) -> str:
-        """The tag as people write it, e.g. ``Rows (0028,0010)``."""
-        return tag_name(tag)
-
     def text(self, tag: int) -> str:
         """The value as text without padding, or "" where absent."""
         element = self.elements.get(tag)
@@ -81,17 +76,12 @@ class Parsed:
         return text
 
     def integer(self, tag: int, default: int | None = None) -> int:
-        """The first value as a whole number; ``default`` where absent."""
+        """The first value of a binary integer element; ``default`` where absent."""
         element = self.elements.get(tag)
         if element is None or not element.value:
             if default is None:
                 raise DecodeError(f"{self.path}: no {tag_name(tag)}. Export the image again.")
             return default
-        if element.vr in _NUMBER_TEXT:
-            number = self._numbers_from_text(tag, element)[0]
-            if not number.is_integer():
-                raise self._malformed(tag, element.value, "a whole number")
-            return int(number)
         return self._integers(tag, element)[0]
 
     def integers(self, tag: int, signed: bool = False) -> list[int]:
@@ -150,7 +140,8 @@ class Parsed:
         return DecodeError(f"{self.path}: {tag_name(tag)} has VR {vr}, expected {expected}. Export the image again.")
 
     def _malformed(self, tag: int, value: bytes, expected: str) -> DecodeError:
-        shown = repr(value.decode("ascii", "backslashreplace").strip()) if len(value) <= 16 else f"{len(value)} bytes"
+        text = value.decode("latin-1").strip(" \0")
+        shown = repr(text) if len(text) <= 16 and text.isascii() and text.isprintable() else f"{len(value)} bytes"
         return DecodeError(f"{self.path}: {tag_name(tag)} must hold {expected}, received {shown}. Export the image again.")
 
 

@@ -4,12 +4,12 @@ import re
 from pathlib import Path
 
 from medclassify.dicom import tags
-from medclassify.dicom.elements import Parsed
+from medclassify.dicom.elements import Parsed, tag_name
 from medclassify.dicom.opening import open_image
 from medclassify.dicom.parse import parse, read_head, require_whole
 from medclassify.dicom.picture import picture_header
 from medclassify.dicom.sniff import Kind
-from medclassify.errors import DicomError, NotAnImageError
+from medclassify.errors import DecodeError, DicomError, NotAnImageError
 from medclassify.records import InstanceHeader
 
 _AGE = re.compile(r"(\d{1,3})([DWMY])")
@@ -58,7 +58,7 @@ def parsed_header(parsed: Parsed) -> InstanceHeader:
         photometric=parsed.text(tags.PHOTOMETRIC_INTERPRETATION),
         rows=parsed.integer(tags.ROWS),
         columns=parsed.integer(tags.COLUMNS),
-        frames=parsed.integer(tags.NUMBER_OF_FRAMES, default=1),
+        frames=_frames(parsed),
         bits_stored=parsed.integer(tags.BITS_STORED),
         transfer_syntax=parsed.transfer_syntax,
         spacing_mm=spacing,
@@ -71,6 +71,13 @@ def parsed_header(parsed: Parsed) -> InstanceHeader:
         age_years=_age(parsed.text(tags.PATIENT_AGE)),
         burned_in=parsed.text(tags.BURNED_IN_ANNOTATION) == "YES",
     )
+
+
+def _frames(parsed: Parsed) -> int:
+    numbers = parsed.numbers(tags.NUMBER_OF_FRAMES) or [1.0]
+    if not numbers[0].is_integer():
+        raise DecodeError(f"{parsed.path}: {tag_name(tags.NUMBER_OF_FRAMES)} is {numbers[0]:g}, expected a whole number.")
+    return int(numbers[0])
 
 
 def _sex(text: str) -> str:

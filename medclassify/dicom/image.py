@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medclassify.dicom import tags
-from medclassify.dicom.elements import Parsed
+from medclassify.dicom.elements import Parsed, tag_name
 from medclassify.dicom.grey import Values, to_grey
 from medclassify.dicom.header import parsed_header
 from medclassify.dicom.lut import read_table
@@ -125,7 +125,7 @@ def _rescale(parsed: Parsed) -> tuple[float, float, bool]:
     slope, intercept = (slopes or [1.0])[0], (intercepts or [0.0])[0]
     if not 1e-12 <= abs(slope) <= 1e6 or abs(intercept) > 1e9:
         raise DecodeError(
-            f"{parsed.path}: {parsed.name(tags.RESCALE_SLOPE)} {slope:g} and intercept {intercept:g} leave no image."
+            f"{parsed.path}: {tag_name(tags.RESCALE_SLOPE)} {slope:g} and intercept {intercept:g} leave no image."
         )
     return slope, intercept, bool(slopes or intercepts)
 

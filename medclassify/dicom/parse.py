@@ -37,7 +37,7 @@ def read_head(handle: BinaryIO, path: str) -> tuple[Kind, bytes]:
     if kind is None:
         if head[128:132] == b"DICM":
             raise NotAnImageError(f"{path}: a DICOMDIR, which lists images and holds none. Name the folder that it is in.")
-        what = f"not a DICOM, PNG or JPEG image (starts with {head[:8]!r})" if head else "an empty file"
+        what = "not a DICOM, PNG or JPEG image" if head else "an empty file"
         raise NotAnImageError(f"{path}: {what}. Leave it out.")
     return kind, head
 

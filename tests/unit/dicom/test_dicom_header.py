@@ -163,6 +163,19 @@ def test_a_number_of_frames_that_is_none_names_the_tag(bundled) -> None:
         read_header(bundled("badVR.dcm"))
 
 
+@pytest.mark.parametrize("syntax", [uid.ImplicitVRLittleEndian, uid.ExplicitVRLittleEndian])
+def test_frames_are_counted_in_text_with_and_without_vrs(build, syntax) -> None:
+    assert read_header(build(SMALL, syntax=syntax, NumberOfFrames=1)).frames == 1
+    assert read_header(build(SMALL, syntax=syntax, NumberOfFrames="12")).frames == 12
+
+
+def test_half_a_frame_names_the_tag(build) -> None:
+    path = build(SMALL, NumberOfFrames="10")
+    path.write_bytes(path.read_bytes().replace(b"IS\x02\x0010", b"IS\x02\x00.5"))
+    with pytest.raises(DecodeError, match=r"Number of Frames \(0028,0008\) is 0\.5, expected a whole number"):
+        read_header(path)
+
+
 def test_rows_that_are_missing_name_the_tag(build) -> None:
     with pytest.raises(DecodeError, match=r"no Rows \(0028,0010\)"):
         read_header(build(SMALL, Rows=None))
