@@ -5,7 +5,7 @@ from medclassify.manifest.build import build_manifest, unlabelled_manifest
 from medclassify.manifest.describe import describe
 from medclassify.manifest.labels import LabelTable
 from medclassify.manifest.leakage import LeakageFinding, LeakageReport, check_leakage, require_no_leakage
-from medclassify.manifest.patients import PatientHasher
+from medclassify.manifest.patients import PatientHasher, is_patient_hash
 from medclassify.manifest.reading import read_labels
 from medclassify.manifest.splits import assign_splits, check_splits
 from medclassify.manifest.store import read_manifest, write_exclusions, write_manifest
@@ -25,6 +25,7 @@ __all__ = [
     "check_leakage",
     "check_splits",
     "describe",
+    "is_patient_hash",
     "keep_findings",
     "keep_samples",
     "read_labels",

@@ -4,7 +4,7 @@ import errno
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +37,8 @@ def atomic_path(target: Path | str) -> Iterator[Path]:
     except OSError as error:
         raise storage_error(error, target) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # a folder that is a file, or a disk that is gone, is told above
+            temporary.unlink(missing_ok=True)
 
 
 def storage_error(error: OSError, target: Path | str) -> StorageError:

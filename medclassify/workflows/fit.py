@@ -7,7 +7,7 @@ from pathlib import Path
 
 from medclassify.audit import AuditResult, ExplainedCase, write_audit
 from medclassify.config import Config, config_to_yaml, load_config
-from medclassify.manifest import keep_samples, read_manifest, write_exclusions
+from medclassify.manifest import PatientHasher, is_patient_hash, keep_samples, read_manifest, write_exclusions
 from medclassify.models import backbone_name, preprocessing_of
 from medclassify.models import save_bundle
 from medclassify.records import Split
@@ -48,7 +48,7 @@ def fit(config_path: Path, overrides: Sequence[str] = (), *, resume: bool = Fals
         MedclassifyError: Something in config, data or disk has to be mended first; nothing is left half-written.
     """
     started = time.monotonic()
-    config = load_config(config_path, overrides)
+    config = _without_ids(load_config(config_path, overrides))
     run = unfinished_run(config, config_path.stem) if resume else new_run(config, config_path.stem)
     config = replace(config, run_dir=str(run.root))
     with stage("reading the data", run):
@@ -86,6 +86,13 @@ def fit(config_path: Path, overrides: Sequence[str] = (), *, resume: bool = Fals
         write_json(run.metrics, metrics_json(audit, training, probe, seconds))
         write_provenance(run, {**facts.provenance, "seconds": round(seconds, 1)})
     return Fitted(run, audit, seconds)
+
+
+def _without_ids(config: Config) -> Config:
+    """Excluded patients by hash: the config is written to the run, and may not name them."""
+    hasher = PatientHasher()
+    hashes = tuple(name if is_patient_hash(name) else hasher.hash(name) for name in config.data.exclude_patients)
+    return replace(config, data=replace(config.data, exclude_patients=hashes))
 
 
 def _resumed(run: RunLayout, config: Config) -> Indexed:

@@ -64,7 +64,7 @@ def index_data(data: DataConfig) -> Indexed:
         return _index_phantom(data)
     if source.suffix in _MANIFESTS and source.is_file():
         manifest, exclusions, notes = without_patients(read_manifest(source), data.exclude_patients, PatientHasher())
-        for note in (f"manifest {source}: {len(manifest)} samples", *notes):
+        for note in (f"manifest {source}: {len(manifest)} samples", *manifest.notes, *notes):
             say(note)
         report_exclusions(exclusions)
         return Indexed(_choose(manifest, data), exclusions, synthetic=False)
