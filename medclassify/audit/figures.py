@@ -3,8 +3,8 @@
 import io
 import re
 import warnings
+import zlib
 from collections.abc import Mapping, Sequence
-from itertools import count
 from typing import Any
 
 import matplotlib as mpl
@@ -34,7 +34,6 @@ _STYLE: Any = {
     "axes.unicode_minus": True,
     "path.simplify": True,
 }
-_numbers = count(1)
 
 
 def roc_figure(finding: str, curve: RocPoints, point: tuple[float, float] | None, caption: str) -> Markup:
@@ -203,8 +202,8 @@ def _svg(figure: Figure, title: str, description: str) -> Markup:
         # Names in any script are drawn by the reader's fonts; matplotlib need not have the glyphs.
         warnings.filterwarnings("ignore", message="Glyph")
         FigureCanvasSVG(figure).print_svg(buffer, metadata={"Date": None, "Creator": None})
-    name = f"figure{next(_numbers)}"
     text = buffer.getvalue()
+    name = f"figure-{zlib.crc32((title + text).encode()):08x}"
     text = text[text.index("<svg") :]
     text = re.sub(r"<metadata>.*?</metadata>", "", text, count=1, flags=re.DOTALL)
     text = re.sub(r' id="', f' id="{name}-', text)
