@@ -161,7 +161,7 @@ def _doubts(classes: _Classes, threshold: float, held: str) -> str:
     for rate, value, size in parts:
         if size < STABLE_CELL and held in ("", rate):
             low, high = wilson(value, size, normal_quantile(0.95))
-            name = "positives" if rate == "sensitivity" else "negatives"
+            name = ("positive" if rate == "sensitivity" else "negative") + ("" if size == 1 else "s")
             doubts.append(f"chosen from {size} {name}: the true {rate} may be anything from {low:.2f} to {high:.2f}")
     if sensitivity == 0:
         doubts.append("it calls no positive of the split")

@@ -1,6 +1,6 @@
 """Statistics on arrays: every number with an interval, its method, and whether it may be believed."""
 
-from medclassify.metrics.auprc import auprc
+from medclassify.metrics.auprc import auprc, auprc_cells
 from medclassify.metrics.auroc import auroc, auroc_covariance
 from medclassify.metrics.bootstrap import (
     WeightedAuroc,
@@ -39,6 +39,7 @@ __all__ = [
     "WeightedAveragePrecision",
     "WeightedRatio",
     "auprc",
+    "auprc_cells",
     "auroc",
     "auroc_covariance",
     "auroc_gap",

@@ -50,8 +50,9 @@ def auroc(
         MetricError: The input cannot be scored.
 
     Example:
-        >>> auroc([0] * 30 + [1] * 30, list(range(0, 30)) + list(range(10, 40))).value
-        0.7777777777777778
+        >>> found = auroc([0] * 30 + [1] * 30, [*range(0, 30), *range(10, 40)])
+        >>> f"{found.value:.3f} ({found.ci_low:.3f} to {found.ci_high:.3f}), {found.ci_method}"
+        '0.778 (0.644 to 0.871), logit-DeLong'
     """
     if interval not in ("logit", "wald"):
         raise MetricError(f"interval must be 'logit' or 'wald'; received {interval!r}.")

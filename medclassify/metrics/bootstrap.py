@@ -54,6 +54,8 @@ def replicate(statistics: Sequence[Statistic], n_patients: int, *, resamples: in
     Returns:
         float64 (len(statistics), resamples), NaN where a resample left a statistic undefined.
     """
+    if not statistics:
+        return np.empty((0, resamples))
     blocks = [
         np.stack([statistic(counts) for statistic in statistics])
         for counts in draw_patients(n_patients, resamples=resamples, seed=seed)

@@ -69,9 +69,16 @@ def test_json_gives_back_an_equal_calibrator_bit_for_bit():
     written = CALIBRATOR.to_json()
     assert (written["kind"], written["schema_version"], written["split"]) == ("calibrator", 1, "calibrate")
     assert written["findings"][0] == {
-        "finding": "effusion", "method": "platt", "slope": 0.1 + 0.2, "intercept": -1.25, "n_pos": 60, "n_neg": 240, "n_masked": 12,
-        "note": "Platt", "fallback": False,
-    }  # fmt: skip
+        "finding": "effusion",
+        "method": "platt",
+        "slope": 0.1 + 0.2,
+        "intercept": -1.25,
+        "n_pos": 60,
+        "n_neg": 240,
+        "n_masked": 12,
+        "note": "Platt",
+        "fallback": False,
+    }
 
 
 def test_the_fingerprint_follows_the_content():

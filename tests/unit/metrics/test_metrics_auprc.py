@@ -59,3 +59,27 @@ def test_many_undefined_resamples_are_said_and_make_it_unstable():
     assert found.status is Status.UNSTABLE
     assert "resamples undefined" in found.note
     assert "n_pos=5" in found.note
+
+
+def test_cells_share_their_resamples_and_lose_nothing():
+    y, score = drawn()
+    ids = np.arange(300)
+    group = np.random.default_rng(1).random(300) < 0.5
+    separated = (np.r_[np.ones(10), np.zeros(50)], -np.arange(60.0), ids[:60])
+    cells = [
+        (y, score, ids),
+        (y[group], score[group], ids[group]),
+        (y[:40] & False, score[:40], ids[:40]),
+        separated,
+        (y, score, ids),
+    ]
+    found = metrics.auprc_cells(cells, seed=2)
+    assert found[0] == metrics.auprc(y, score, patients=ids, seed=2) == found[4]
+    alone = metrics.auprc(y[group], score[group], seed=3)
+    assert found[1].value == alone.value
+    assert (found[1].ci_low, found[1].ci_high) == pytest.approx((alone.ci_low, alone.ci_high), abs=0.04)
+    assert (found[2].status, found[2].note) == (Status.NOT_ESTIMABLE, "n_pos=0")
+    assert found[3].ci_method == "exact-unseen-faults"
+    named = [(labels, values, [f"p{one}" for one in people]) for labels, values, people in cells]
+    assert metrics.auprc_cells(named, seed=2) == found
+    assert metrics.auprc_cells([]) == []

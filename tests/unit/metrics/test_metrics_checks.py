@@ -56,9 +56,16 @@ def test_what_cannot_be_scored_is_refused(statistic, y, score, message):
 
 @pytest.mark.parametrize(
     "statistic",
-    [metrics.brier, metrics.brier_parts, metrics.calibration_intercept, metrics.calibration_slope, metrics.ece, metrics.oe_ratio,
-     metrics.reliability_bins],
-)  # fmt: skip
+    [
+        metrics.brier,
+        metrics.brier_parts,
+        metrics.calibration_intercept,
+        metrics.calibration_slope,
+        metrics.ece,
+        metrics.oe_ratio,
+        metrics.reliability_bins,
+    ],
+)
 def test_logits_are_not_taken_for_probabilities(statistic):
     with pytest.raises(MetricError, match=r"p must lie in \[0, 1\]; received 2 values outside \(largest -4\.71\)"):
         statistic([0, 1, 1], [-4.71, 1.2, 0.5])
