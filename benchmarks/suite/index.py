@@ -41,7 +41,7 @@ def bytes_per_row(quick: bool) -> Measure:
     import numpy as np
 
     from medclassify.dicom import read_header
-    from medclassify.manifest import PatientHasher, build_manifest, read_labels
+    from medclassify.manifest import PatientHasher, build_manifest, read_labels, write_manifest
 
     count = 100 if quick else 400
     findings = [f"finding {number}" for number in range(14)]
@@ -52,8 +52,8 @@ def bytes_per_row(quick: bool) -> Measure:
         rows = [",".join(map(str, (f"{number}.dcm", *drawn[number]))) for number in range(count)]
         (folder / "labels.csv").write_text("\n".join([",".join(["path", *findings]), *rows]) + "\n", encoding="utf-8")
         headers = [read_header(path) for path in sorted(folder.glob("*.dcm"))]
-        manifest, _ = build_manifest(headers, read_labels(folder / "labels.csv"), PatientHasher(b"0" * 32))
-        manifest.write(folder / "manifest.parquet")
+        manifest, _ = build_manifest(headers, read_labels(folder / "labels.csv"), PatientHasher(folder / "patient.key"))
+        write_manifest(manifest, folder / "manifest.parquet")
         size = (folder / "manifest.parquet").stat().st_size / len(manifest.frame)
     return Measure("bytes_per_row", size, None, "lower", f"Parquet, {count} rows, {len(findings)} findings", size, size)
 
