@@ -14,7 +14,7 @@ from pydicom.dataset import Dataset, FileDataset
 
 from medclassify.dicom.elements import Element, Parsed, tag_name
 from medclassify.dicom.quiet import pydicom_warnings
-from medclassify.dicom.scan import PIXEL_VR, Walk, walk, walk_meta
+from medclassify.dicom.scan import PIXEL_VR, Walk, is_uid, walk, walk_meta
 from medclassify.dicom.sniff import SNIFF_BYTES, Kind, sniff
 from medclassify.dicom.tags import PIXEL_TAGS, SEQUENCES, SPECIFIC_CHARACTER_SET, WANTED
 from medclassify.errors import DecodeError, DicomError, NotAnImageError, UnsupportedImageError
@@ -145,8 +145,10 @@ def _raw_elements(dataset: Dataset) -> dict[int, Element]:
 def _encoding(dataset: FileDataset, path: str) -> tuple[str, bool, str]:
     implicit, little_endian = dataset.original_encoding
     syntax = dataset.file_meta.get("TransferSyntaxUID")
-    if syntax:
+    if syntax and is_uid(str(syntax)):
         return str(syntax), bool(little_endian), ""
+    if syntax:
+        raise DecodeError(f"{path}: Transfer Syntax UID (0002,0010) is not a UID. Export the image again.")
     if len(dataset.file_meta):
         raise DecodeError(f"{path}: no Transfer Syntax UID (0002,0010), so the pixels could be anything. Export it again.")
     guessed = uid.ImplicitVRLittleEndian if implicit else uid.ExplicitVRLittleEndian

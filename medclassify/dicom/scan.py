@@ -20,6 +20,7 @@ PIXEL_VR = frozenset({"", "OB", "OW", "OF", "OD", "UN"})
 _UNDEFINED = 0xFFFFFFFF
 _ITEM, _ITEM_END, _SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
 _TRANSFER_SYNTAX = 0x00020010
+_UID_CHARACTERS = frozenset("0123456789.")
 _MAX_DEPTH = 16
 
 
@@ -33,13 +34,18 @@ class Walk(NamedTuple):
     pixel_length: int | None
 
 
+def is_uid(text: str) -> bool:
+    """Whether a text is digits and dots, at most 64 of them (PS3.5 chapter 9)."""
+    return 0 < len(text) <= 64 and set(text) <= _UID_CHARACTERS
+
+
 def walk_meta(data: bytes) -> tuple[str, int] | None:
     """The transfer syntax and the offset of the dataset of a file with preamble, or None when unsure."""
     position, syntax = 132, ""
     while position + 8 <= len(data):
         group, number, vr, length = _EXPLICIT(data, position)
         if group != 2:
-            return (syntax, position) if syntax else None
+            return (syntax, position) if is_uid(syntax) else None
         if vr in LONG_VR:
             if position + 12 > len(data):
                 return None

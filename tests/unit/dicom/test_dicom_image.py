@@ -153,6 +153,13 @@ def test_a_deflated_bomb_is_refused(build) -> None:
         read_image(path)
 
 
+def test_a_transfer_syntax_that_is_no_uid_is_refused(build) -> None:
+    path = build(SMALL)
+    path.write_bytes(path.read_bytes().replace(b"1.2.840.10008.1.2.1\0", b"1.2.840.10008.1.2.x\0"))
+    with pytest.raises(DecodeError, match=r"Transfer Syntax UID \(0002,0010\) is not a UID"):
+        read_image(path)
+
+
 @pytest.mark.parametrize("syntax", ["1.2.840.10008.1.2.4.100", "1.2.3.4"])
 def test_a_transfer_syntax_that_is_not_read_is_named(build, syntax) -> None:
     path = build(SMALL, b"\0\0\0\1", uid.JPEG2000)

@@ -41,9 +41,11 @@ def test_a_modality_lut_by_hand(build, vr) -> None:
     assert image.applied == ("modality LUT of 3 entries",)
 
 
-def test_a_modality_lut_with_a_negative_first_input(build) -> None:
+@pytest.mark.parametrize("first", [-2, 65534])
+def test_a_modality_lut_with_a_negative_first_input(build, first) -> None:
+    """65534 is −2 written as US, as explicit VR files often have it."""
     pixels = np.array([[-3, -2, -1, 5]], np.int16)
-    image = read_image(build(pixels, ModalityLUTSequence=[lut_item(-2, [7, 8, 9], 16)]), window="none")
+    image = read_image(build(pixels, ModalityLUTSequence=[lut_item(first, [7, 8, 9], 16)]), window="none")
     np.testing.assert_array_equal(image.pixels, [[7, 7, 8, 9]])
 
 
