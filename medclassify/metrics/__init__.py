@@ -5,10 +5,10 @@ from medclassify.metrics.auroc import auroc, auroc_covariance
 from medclassify.metrics.bootstrap import (
     WeightedAuroc,
     WeightedAveragePrecision,
-    WeightedRatio,
     draw_patients,
     percentiles,
     replicate,
+    replicate_ratios,
 )
 from medclassify.metrics.borkan import cross_aurocs
 from medclassify.metrics.brier import BrierParts, brier, brier_parts
@@ -37,7 +37,6 @@ __all__ = [
     "RocPoints",
     "WeightedAuroc",
     "WeightedAveragePrecision",
-    "WeightedRatio",
     "auprc",
     "auprc_cells",
     "auroc",
@@ -62,6 +61,7 @@ __all__ = [
     "rates",
     "reliability_bins",
     "replicate",
+    "replicate_ratios",
     "roc_curve_points",
     "wilson",
 ]

@@ -63,6 +63,26 @@ def replicate(statistics: Sequence[Statistic], n_patients: int, *, resamples: in
     return np.concatenate(blocks, axis=1)
 
 
+def replicate_ratios(
+    numerators: NDArray[np.float64], denominators: NDArray[np.float64], *, resamples: int, seed: int
+) -> NDArray[np.float64]:
+    """Computes ratios of sums (rates, means) on the same resamples of patients.
+
+    Args:
+        numerators: float64 (n_patients, k), what each patient adds to the numerator of each ratio.
+        denominators: float64 (n_patients, k), likewise.
+        resamples: How many resamples.
+        seed: Their seed.
+
+    Returns:
+        float64 (k, resamples), NaN where a denominator is 0.
+    """
+    sums = np.concatenate([numerators, denominators], axis=1)
+    draws = draw_patients(len(sums), resamples=resamples, seed=seed)
+    over, under = np.split(np.concatenate([counts.astype(np.float64) @ sums for counts in draws]).T, 2)
+    return np.divide(over, under, out=np.full(over.shape, np.nan), where=under > 0)
+
+
 @dataclass(frozen=True, slots=True)
 class Percentiles:
     """A percentile interval of replicates, and how many of them were undefined."""
@@ -87,25 +107,6 @@ def percentiles(replicates: NDArray[np.float64], level: float = 0.95) -> Percent
     defined = replicates[~np.isnan(replicates)]
     low, high = np.quantile(defined, [tail, 1 - tail]) if defined.size else (np.nan, np.nan)
     return Percentiles(float(low), float(high), replicates.size - defined.size, replicates.size)
-
-
-class WeightedRatio:
-    """Σ numerator / Σ denominator over the drawn rows: a rate, a mean, observed over expected."""
-
-    def __init__(
-        self,
-        numerator: NDArray[np.float64] | NDArray[np.bool_],
-        denominator: NDArray[np.float64] | NDArray[np.bool_],
-        codes: NDArray[np.intp],
-        n_patients: int,
-    ) -> None:
-        self._sums = np.stack(
-            [np.bincount(codes, weights=part, minlength=n_patients) for part in (numerator, denominator)], axis=1
-        )
-
-    def __call__(self, counts: NDArray[np.uint8]) -> NDArray[np.float64]:
-        sums = counts.astype(np.float64) @ self._sums
-        return np.divide(sums[:, 0], sums[:, 1], out=np.full(len(sums), np.nan), where=sums[:, 1] > 0)
 
 
 class _WeightedRanks:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import optimize, special
 
-from medclassify.metrics.bootstrap import RESAMPLES, WeightedRatio, replicate
+from medclassify.metrics.bootstrap import RESAMPLES, replicate_ratios
 from medclassify.metrics.cells import not_estimable
 from medclassify.metrics.checks import Patients, check_level, patient_codes, shared_patients
 from medclassify.metrics.gap import Gap, bootstrap_gap, joint_status, mover
@@ -111,10 +111,10 @@ def _replicates(
 ) -> dict[str, NDArray[np.float64]]:
     codes, n_patients = patient_codes(patients)
     parts = np.split(codes, [tables[0].success[RATES[0]].size])
-    statistics = [
-        WeightedRatio(table.success[rate] & table.within[rate], table.within[rate], part, n_patients)
-        for table, part in zip(tables, parts, strict=True)
-        for rate in RATES
+    within = [
+        (part, table.within[rate], table.success[rate]) for table, part in zip(tables, parts, strict=True) for rate in RATES
     ]
-    drawn = replicate(statistics, n_patients, resamples=resamples, seed=seed)
+    counted = np.stack([np.bincount(part[rows & success], minlength=n_patients) for part, rows, success in within], axis=1)
+    among = np.stack([np.bincount(part[rows], minlength=n_patients) for part, rows, _ in within], axis=1)
+    drawn = replicate_ratios(counted.astype(np.float64), among.astype(np.float64), resamples=resamples, seed=seed)
     return dict(zip(RATES, drawn[: len(RATES)] - drawn[len(RATES) :], strict=True))

@@ -182,7 +182,7 @@ def test_the_test_split_is_refused():
         ({"task": "regression"}, "task must be 'multilabel' or 'multiclass'; received 'regression'"),
         ({"targets": np.ones((3, 1))}, r"targets must have a row for each sample .* expected \(120, 1\), received \(3, 1\)"),
         ({"mask": np.ones((120, 2))}, r"mask must have a row .* received \(120, 2\)"),
-        ({"targets": np.full((120, 1), -1.0)}, r"targets must be 0 or 1 .* 120 other values \(first: -1 for finding 0 at row 0\)"),
+        ({"targets": np.full((120, 1), -1.0)}, r"targets must be 0 or 1 .* 120 other values .* -1 for finding 0 at row 0"),
         ({"targets": np.full((120, 1), np.nan)}, r"received 120 other values \(first: nan"),
     ],
 )  # fmt: skip

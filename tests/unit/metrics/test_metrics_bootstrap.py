@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from medclassify.metrics import WeightedAuroc, WeightedAveragePrecision, WeightedRatio, draw_patients, percentiles, replicate
+from medclassify.metrics import WeightedAuroc, WeightedAveragePrecision, draw_patients, percentiles, replicate, replicate_ratios
 
 
 @pytest.fixture(params=["no ties", "ties"])
@@ -30,10 +30,20 @@ def test_a_weighted_resample_is_the_copied_resample(table, statistic, reference)
 
 def test_a_ratio_of_a_resample_is_the_copied_ratio(table):
     y, score, codes = table
+    sums = [np.bincount(codes, weights=part, minlength=60) for part in (y & (score > 0), y, score, np.ones(200))]
+    found = replicate_ratios(np.stack(sums[::2], axis=1), np.stack(sums[1::2], axis=1), resamples=100, seed=3)
     counts = np.concatenate(list(draw_patients(60, resamples=100, seed=3)))
-    found = WeightedRatio(y & (score > 0), y, codes, 60)(counts)
-    rows = np.repeat(np.arange(200), counts[5, codes])
-    assert found[5] == pytest.approx((score[rows] > 0)[y[rows]].mean(), abs=1e-14)
+    for row in (0, 41, 99):
+        rows = np.repeat(np.arange(200), counts[row, codes])
+        assert found[0, row] == pytest.approx((score[rows] > 0)[y[rows]].mean(), abs=1e-14)
+        assert found[1, row] == pytest.approx(score[rows].mean(), abs=1e-13)
+
+
+def test_a_ratio_without_denominator_is_undefined():
+    one = np.array([[1.0], [0.0]])
+    drawn = replicate_ratios(one, one, resamples=1000, seed=0)[0]
+    assert 180 < np.isnan(drawn).sum() < 320  # one resample in four draws the second patient twice
+    assert (drawn[~np.isnan(drawn)] == 1).all()
 
 
 @pytest.mark.parametrize("n_patients", [1, 2, 60, 5000])
