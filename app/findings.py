@@ -9,7 +9,6 @@ from app import session
 from app.text import bar, percent, plain
 from medclassify.records import ReviewItem
 
-_MANY = 8
 _TARGETS = {1: "present", 0: "absent", -1: "uncertain"}
 
 
@@ -25,7 +24,7 @@ def show_findings(
         predictions: The sample's rows, for the reference label that the reader may ask for.
     """
     targets = dict(zip(predictions["finding"], predictions["target"], strict=True)) if session.target_shown() else {}
-    with st.container(height=400 if len(items) > _MANY else "content", border=False, gap="xsmall"):
+    with st.container(key="findings", gap="xsmall"):
         for item in items:
             _show_row(item, item.finding == chosen, verdicts.get(item.finding), targets)
     st.toggle("Show reference label", key=session.TARGET, help="Hidden until you ask, so that it does not lead your eye.")

@@ -24,11 +24,15 @@ _STYLE = """
   width: 100%; height: calc(100vh - 18.5rem); min-height: 18rem; object-fit: contain; background: #000; border-radius: 4px;
 }
 .mc-standing {font-size: .82rem; opacity: .75; padding-right: 4rem;}
-.mc-loud {display: flex; flex-wrap: wrap; gap: .3rem .8rem; margin-top: .35rem;}
+.mc-loud {display: flex; flex-wrap: wrap; gap: .3rem .8rem;}
 .mc-loud div {
   flex: 1 1 30rem; background: #b34700; color: #fff; font-weight: 600; padding: .25rem .8rem; border-radius: 4px;
   font-size: .9rem;
 }
+.st-key-findings {max-height: max(14rem, calc(100vh - 26.5rem)); overflow-y: auto; flex-wrap: nowrap;}
+.st-key-findings button {min-height: 2.1rem; padding: .1rem .6rem;}
+.st-key-decisions {max-height: 16rem; overflow-y: auto; flex-wrap: nowrap;}
+[data-testid="stToastContainer"] {top: auto; bottom: 1rem; left: 1.6rem; right: auto;}
 .mc-line {display: flex; justify-content: space-between; gap: .6rem; font-size: .86rem; line-height: 1.3; white-space: nowrap;}
 .mc-dim {opacity: .68;}
 .mc-called {color: #d55e00; font-weight: 700;}
@@ -60,9 +64,15 @@ def show_style() -> None:
     st.html(_STYLE)
 
 
-def show_notices(run: ReviewRun | None) -> None:
-    """Shows the standing notice, and a loud line for each thing about the run that nobody may overlook."""
-    loud = [_SYNTHETIC] * run.synthetic + [_RANDOM] * run.random_weights if run else []
+def show_standing(run_name: str) -> None:
+    """Shows the notice that stands above everything, before anything else is read."""
+    name = f" · run {html.escape(run_name)}" if run_name else ""
+    st.html(f'<div class="mc-standing" role="note">{_STANDING}{name}</div>')
+
+
+def show_warnings(run: ReviewRun) -> None:
+    """Shows a loud line for each thing about the run that nobody may overlook."""
+    loud = [_SYNTHETIC] * run.synthetic + [_RANDOM] * run.random_weights
     lines = "".join(f'<div role="alert">{text}</div>' for text in loud)
-    name = f" · run {html.escape(run.layout.root.resolve().name)}" if run else ""
-    st.html(f'<div class="mc-standing" role="note">{_STANDING}{name}</div><div class="mc-loud">{lines}</div>')
+    if lines:
+        st.html(f'<div class="mc-loud">{lines}</div>')

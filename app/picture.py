@@ -9,7 +9,7 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from medclassify.errors import DicomError, ReviewError
+from medclassify.errors import MedclassifyError, ReviewError
 from medclassify.records import Units
 
 Window = Literal["voi", "percentile", "full", "none"]
@@ -22,8 +22,8 @@ class Picture:
     """What may be shown of an image.
 
     Attributes:
-        pixels: float32 (h, w), at most `LONGEST_SIDE`; Hounsfield units for CT, else grey in [0, 1].
-        units: Which of the two.
+        pixels: float32 (h, w), at most `LONGEST_SIDE`; grey in [0, 1], or values in ``units``.
+        units: What the values mean.
         rows: Rows of the original, pixels.
         columns: Columns of the original, pixels.
         applied: What was done to the stored values, in words.
@@ -38,13 +38,12 @@ class Picture:
     warnings: tuple[str, ...]
 
 
-def read_picture(path: str, modality: str, window: Window) -> Picture:
+def read_picture(path: str, window: Window) -> Picture:
     """Reads an original image for the screen.
 
     Args:
         path: The original, as the manifest names it. Folder names may hold a patient's name, so no message repeats it.
-        modality: The manifest's modality; ``CT`` is read in Hounsfield units.
-        window: How a radiograph's values become grey.
+        window: How values become grey; with ``none`` a CT keeps its Hounsfield units.
 
     Raises:
         ReviewError: The original is gone, or cannot be read.
@@ -57,7 +56,7 @@ def read_picture(path: str, modality: str, window: Window) -> Picture:
             "The original image is gone: the file that manifest.parquet names for this sample is not there "
             f"({type(error).__name__}). Mount or restore the data folder; the probabilities beside are still those of the fit."
         ) from None
-    return _read(path, "none" if modality == "CT" else window, changed)
+    return _read(path, window, changed)
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)
@@ -66,7 +65,7 @@ def _read(path: str, window: Window, _changed_ns: int) -> Picture:
 
     try:
         image = read_image(path, window=window)
-    except DicomError as error:
+    except (MedclassifyError, OSError) as error:
         raise ReviewError(f"The original image cannot be read: {_without_path(str(error), path)}") from None
     rows, columns = image.pixels.shape
     return Picture(

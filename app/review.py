@@ -7,7 +7,7 @@ import streamlit as st
 
 from app import session
 from app.case import show_case
-from app.notices import icon, show_notices, show_style
+from app.notices import icon, show_standing, show_style, show_warnings
 from app.text import plain
 from app.worklist import show_worklist
 from medclassify.errors import MedclassifyError
@@ -18,18 +18,19 @@ def main(arguments: list[str]) -> None:
     st.set_page_config(page_title="Review · medclassify", page_icon=icon(), layout="wide")
     show_style()
     if len(arguments) != 1:
-        show_notices(None)
+        show_standing("")
         st.error("No run was named. Start this page with: medclassify review RUN")
         return
+    root = Path(arguments[0])
+    show_standing(root.resolve().name)
     try:
-        run = session.load_run(Path(arguments[0]))
+        run = session.load_run(root)
         store = session.open_store(run.layout.reviews)
     except MedclassifyError as error:
-        show_notices(None)
         st.error(plain(str(error)))
         return
     session.keep_widgets()
-    show_notices(run)
+    show_warnings(run)
     sample_id = session.current_sample()
     if sample_id is None:
         show_worklist(run, store)

@@ -72,7 +72,7 @@ def show_verdict(store: ReviewStore, items: tuple[ReviewItem, ...], chosen: str 
             args=(store, items, left, Verdict.ACCEPT, None, verdicts),
         )
     if nobody:
-        st.info("Enter your name or initials above; verdicts are stored under it.")
+        st.info("Enter your name or initials at the top right; verdicts are stored under it.")
 
 
 def _give(
@@ -105,7 +105,7 @@ def _give(
         return
     if comment:
         st.session_state[comment] = ""
-    session.say("stored", f"Stored: {verdict.value} · {', '.join(item.finding for item in judged)}")
+    session.say("stored", f"Stored: {verdict.value} · {judged[0].finding if len(judged) == 1 else f'{len(judged)} findings'}")
     session.go_on(items, {*verdicts, *(item.finding for item in judged)}, judged[-1].finding)
 
 
@@ -113,7 +113,8 @@ def show_history(own: Sequence[ReviewDecision]) -> None:
     """Shows the current reader's own decisions on a sample, latest first; comments as plain text."""
     if not own:
         return
-    with st.expander(f"Your decisions on this sample ({len(own)})", expanded=any(decision.comment for decision in own)):
+    title, commented = f"Your decisions on this sample ({len(own)})", any(decision.comment for decision in own)
+    with st.expander(title, expanded=commented), st.container(key="decisions", gap="xsmall"):
         for decision in reversed(own):
             when = decision.decided_at.strftime("%Y-%m-%d %H:%M UTC")
             st.markdown(f"**{decision.verdict.value}** · {plain(decision.finding)} · {when}")

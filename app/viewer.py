@@ -9,61 +9,37 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from app import session
+from app.levels import ask_levels, to_grey
 from app.picture import Picture, Window, fit_map, read_picture
 from app.text import plain
-from medclassify.display import apply_window, overlay, png_bytes, to_uint8
+from medclassify.display import overlay, png_bytes, to_uint8
 from medclassify.errors import MedclassifyError
-from medclassify.records import Units
 from medclassify.review import ReviewRun
-
-_CT_WINDOWS = {"Lung": (-600, 1500), "Mediastinum": (40, 400), "Bone": (400, 1800), "Brain": (40, 80)}
-_GREY = {"voi": "the file's own window", "percentile": "0.5th to 99.5th percentile", "full": "full range"}
-# A DICOM window is at least 1 wide, so grey in [0, 1] is windowed in thousandths.
-_PARTS = 1000.0
 
 
 def show_image(run: ReviewRun, sample_id: str, finding: str | None) -> None:
     """Shows the original image, with the overlay of the chosen finding where one is stored."""
     place = st.empty()
-    levels, explanation = st.columns([1, 2.9], vertical_alignment="center")
-    with levels, st.popover("Grey levels", icon=":material/contrast:", width="stretch"):
-        window = st.selectbox("Window", list(_GREY), index=list(_GREY).index(run.window), format_func=_GREY.__getitem__)
+    path, modality = run.original(sample_id)
+    grey_switch, explanation = st.columns([1, 2.9], vertical_alignment="center")
+    wanted = grey_switch.toggle("Grey levels", key=f"{session.VIEW}levels", help="Off: as the model saw the image.")
+    with explanation:
+        opacity = _overlay_controls(run, sample_id, finding)
+    with st.container(gap="xsmall"):
+        levels = ask_levels(wanted, cast(Window, run.window), modality)
         try:
-            picture = read_picture(*run.images.loc[sample_id, ["path", "modality"]], cast(Window, window))
+            picture = read_picture(path, levels.window)
         except MedclassifyError as error:
             place.error(plain(str(error)), icon=":material/hide_image:")
             return
-        grey = _grey(picture)
-    with explanation:
-        opacity = _overlay_controls(run, sample_id, finding)
-    notes = st.container(gap="xsmall")
-    with notes:
+        grey = to_grey(picture, levels)
         pixels = _overlaid(run, sample_id, finding, picture, grey, opacity) if finding and opacity else None
         steps = "; ".join(picture.applied) or "stored values as they are"
         st.caption(f"{picture.columns} × {picture.rows} pixels · {plain(steps)}")
         for warning in picture.warnings:
-            st.warning(plain(warning))
+            st.caption(f":material/warning: {plain(warning)}")
     place.image(png_bytes(to_uint8(grey) if pixels is None else pixels, level=1), width="stretch", alt=f"Sample {sample_id}")
     session.was_shown(sample_id, "image")
-
-
-def _grey(picture: Picture) -> NDArray[np.float32]:
-    if picture.units is Units.HU:
-        preset = st.selectbox("CT window", list(_CT_WINDOWS))
-        centre, width = _CT_WINDOWS[preset]
-        centre = st.slider("Centre (HU)", -1000, 1000, centre, key=f"centre/{preset}")
-        width = st.slider("Width (HU)", 1, 3000, width, key=f"width/{preset}")
-        grey = apply_window(picture.pixels, centre, width)
-    else:
-        centre = st.slider("Centre (% of the range)", 0, 100, 50)
-        width = st.slider("Width (% of the range)", 5, 100, 100)
-        unchanged = (centre, width) == (50, 100)
-        grey = (
-            picture.pixels
-            if unchanged
-            else apply_window(picture.pixels * _PARTS, 0.01 * centre * _PARTS, 0.01 * width * _PARTS)
-        )
-    return np.asarray(1 - grey, dtype=np.float32) if st.toggle("Invert") else grey
 
 
 def _overlay_controls(run: ReviewRun, sample_id: str, finding: str | None) -> float:

@@ -22,7 +22,7 @@ class ReviewRun:
     Attributes:
         layout: Where its files stand.
         predictions: The checked predictions table.
-        images: One row a sample, indexed by ``sample_id``: ``path`` and ``modality``. A path may name a patient: never show it.
+        images: One row a sample, indexed by ``sample_id``: ``path`` and ``modality``.
         findings: The findings, in table order.
         attributes: The attributes of the predictions table.
         model_fingerprint: SHA-256 of the weights, hex.
@@ -42,6 +42,10 @@ class ReviewRun:
     synthetic: bool
     random_weights: bool
     explanations: StoredExplanations
+
+    def original(self, sample_id: str) -> tuple[str, str]:
+        """Path and modality of a sample's original image; the path may name a patient: never show it."""
+        return str(self.images.at[sample_id, "path"]), str(self.images.at[sample_id, "modality"])
 
     def of_sample(self, sample_id: str) -> pd.DataFrame:
         """The predictions of one sample, one row a finding; empty where the run does not know the sample."""

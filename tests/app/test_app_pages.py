@@ -14,6 +14,7 @@ import pytest
 from google.protobuf.text_format import MessageToString
 from streamlit.testing.v1 import AppTest
 
+from app.levels import Levels, to_grey
 from app.picture import Picture, fit_map, read_picture
 from medclassify.display import png_bytes
 from medclassify.errors import ReviewError
@@ -280,24 +281,39 @@ def test_the_page_says_how_the_grey_levels_were_made(build_run, open_page: Open)
 
 def test_grey_levels_can_be_changed(build_run, open_page: Open) -> None:
     page = open_page(build_run(), sample="sample-003")
-    for label, value in (("Centre (% of the range)", 30), ("Width (% of the range)", 40)):
-        next(slider for slider in page.slider if slider.label == label).set_value(value).run()
-    next(toggle for toggle in page.toggle if toggle.label == "Invert").set_value(True).run()
-    next(box for box in page.selectbox if box.label == "Window").select("full").run()
+    assert all(slider.key != "view/centre" for slider in page.slider)
+    page.toggle(key="view/levels").set_value(True).run()
+    page.slider(key="view/centre").set_value(30).run()
+    page.toggle(key="view/invert").set_value(True).run()
+    page.selectbox(key="view/window").select("full").run()
     assert not page.exception
     assert not page.error
+    button(page, "Next").click().run()
+    assert page.slider(key="view/centre").value == 30  # kept from case to case
+
+
+def test_levels_do_what_they_say() -> None:
+    ramp = Picture(np.linspace(0, 1, 101, dtype=np.float32)[np.newaxis], Units.DISPLAY, 1, 101, (), ())
+    np.testing.assert_array_equal(to_grey(ramp, Levels("voi")), ramp.pixels)
+    np.testing.assert_allclose(to_grey(ramp, Levels("voi", invert=True)), 1 - ramp.pixels)
+    narrow = to_grey(ramp, Levels("voi", 0.5, 0.2))[0]
+    assert (narrow[:40] == 0).all()
+    assert (narrow[61:] == 1).all()
+    assert abs(narrow[50] - 0.5) < 0.01
+    lung = Picture(np.array([[-1350, -600, 150]], dtype=np.float32), Units.HU, 1, 3, (), ())
+    np.testing.assert_allclose(to_grey(lung, Levels("none", -600, 1500)), [[0, 0.5, 1]], atol=1e-3)
 
 
 def test_an_image_is_the_same_whatever_its_polarity_and_container(originals: Path) -> None:
     for name in ("sample-000.dcm", "sample-001.dcm", "sample-004.png"):
-        picture = read_picture(str(originals / name), "DX", "voi")
+        picture = read_picture(str(originals / name), "voi")
         assert picture.units is Units.DISPLAY
         spine, lung = picture.pixels[120, 160], picture.pixels[160, 100]
         assert spine > lung + 0.2, name  # dense is bright
 
 
 def test_ct_is_shown_in_hounsfield_units(real_data: Path) -> None:
-    picture = read_picture(str(sorted((real_data / "ct").glob("*.dcm"))[0]), "CT", "voi")
+    picture = read_picture(str(sorted((real_data / "ct").glob("*.dcm"))[0]), "none")
     assert picture.units is Units.HU
     assert picture.pixels.min() < -800
 
@@ -306,7 +322,7 @@ def test_a_large_image_is_shrunk_for_the_screen_and_its_map_with_it(tmp_path: Pa
     wide = np.zeros((1000, 4000), dtype=np.uint8)
     wide[:, 2000:] = 200
     (tmp_path / "wide.png").write_bytes(png_bytes(wide))
-    picture = read_picture(str(tmp_path / "wide.png"), "", "full")
+    picture = read_picture(str(tmp_path / "wide.png"), "full")
     assert (picture.rows, picture.columns, picture.pixels.shape) == (1000, 4000, (384, 1536))
     saliency = np.zeros((1000, 4000), dtype=np.float32)
     saliency[:, 2000:] = 3

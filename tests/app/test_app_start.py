@@ -85,7 +85,8 @@ def test_without_the_page_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_page_that_cannot_start_is_said(build_run, repository: Path, tmp_path: Path) -> None:
     (tmp_path / "sitecustomize.py").write_text("import sys\nif 'streamlit' in sys.orig_argv: sys.exit('broken on purpose')\n")
     code = (
-        "from pathlib import Path\nfrom medclassify.errors import ReviewError\nfrom medclassify.workflows.review import review\n"
+        "from pathlib import Path; from medclassify.errors import ReviewError\n"
+        "from medclassify.workflows.review import review\n"
         f"try:\n    review(Path({str(build_run())!r}), {free_port()})\nexcept ReviewError as error:\n    print(error)"
     )
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join((str(tmp_path), str(repository)))}

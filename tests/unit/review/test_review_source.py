@@ -40,7 +40,7 @@ def test_a_run_is_opened_with_what_its_readers_need(run: Path) -> None:
     assert opened.model_fingerprint == "m" * 64
     assert opened.window == "percentile"
     assert (opened.synthetic, opened.random_weights) == (True, True)
-    assert opened.images.loc["b", "path"] == "/data/x.dcm"
+    assert opened.original("b") == ("/data/x.dcm", "CR")
     assert opened.of_sample("b")["finding"].tolist() == ["effusion", "nodule"]
     assert opened.of_sample("../../etc/passwd").empty
 
