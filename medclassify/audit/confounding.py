@@ -88,15 +88,14 @@ def confounding_rows(table: AuditTable, *, bootstrap: int, seed: int) -> list[Co
         bootstrap: Patient resamples of the AUROC within levels.
         seed: Their seed.
     """
-    rows = []
-    for cells in finding_cells(table):
-        if cells.whole.n == 0:
-            continue
-        model = metrics.auroc(cells.whole.positive, cells.whole.score, patients=cells.whole.patients)
-        for attribute, groups in cells.groups.items():
-            levels = [cell for cell in groups.values() if cell.n]
-            rows.append(_row(cells.whole, attribute, levels, model, cells.n_patients, bootstrap, seed))
-    return rows
+    pairs = [
+        (each.whole, attribute, [cell for cell in groups.values() if cell.n], each.n_patients)
+        for each in finding_cells(table)
+        if each.whole.n
+        for attribute, groups in each.groups.items()
+    ]
+    within = _within([(levels, n_patients) for _, _, levels, n_patients in pairs], bootstrap, seed)
+    return [_row(whole, attribute, levels, one) for (whole, attribute, levels, _), one in zip(pairs, within, strict=True)]
 
 
 def prevalence_p(levels: Sequence[Cell]) -> float | None:
@@ -117,9 +116,7 @@ def prevalence_p(levels: Sequence[Cell]) -> float | None:
     return float(special.chdtrc(len(levels) - 1, chi2 / design_effect))
 
 
-def _row(
-    whole: Cell, attribute: str, levels: Sequence[Cell], model: Estimate, n_patients: int, bootstrap: int, seed: int
-) -> Confounding:
+def _row(whole: Cell, attribute: str, levels: Sequence[Cell], within: Estimate) -> Confounding:
     large = [cell.n_pos / cell.n for cell in levels if cell.n >= _LEAST_LEVEL]
     ratio = None
     if len(large) >= 2 and max(large) > 0:
@@ -131,8 +128,8 @@ def _row(
         prevalence_p(levels),
         ratio,
         _alone(levels),
-        model,
-        _within(levels, n_patients, bootstrap, seed),
+        metrics.auroc(whole.positive, whole.score, patients=whole.patients),
+        within,
     )
 
 
@@ -142,16 +139,37 @@ def _alone(levels: Sequence[Cell]) -> Estimate:
     return metrics.auroc(positive, share, patients=np.concatenate([cell.patients for cell in levels]))
 
 
-def _within(levels: Sequence[Cell], n_patients: int, bootstrap: int, seed: int) -> Estimate:
-    mixed = [cell for cell in levels if cell.n_pos and cell.n_neg]
-    n_pos, n_neg = sum(cell.n_pos for cell in mixed), sum(cell.n_neg for cell in mixed)
-    if min(n_pos, n_neg) < metrics.MIN_CELL:
-        return Estimate(None, None, None, "", Status.NOT_ESTIMABLE, f"n_pos={n_pos}" if n_pos <= n_neg else f"n_neg={n_neg}")
-    statistic = WithinLevels(mixed, n_patients)
-    value = float(statistic(np.ones((1, n_patients), np.uint8))[0])
-    found = metrics.percentiles(metrics.replicate([statistic], n_patients, resamples=bootstrap, seed=seed)[0])
+def _within(cuts: Sequence[tuple[Sequence[Cell], int]], bootstrap: int, seed: int) -> list[Estimate]:
+    """The AUROC within levels of each cut of a finding by an attribute; patients are drawn once for all."""
+    statistics: dict[int, WithinLevels] = {}
+    for place, (levels, n_patients) in enumerate(cuts):
+        if min(_mixed_counts(levels)) >= metrics.MIN_CELL:
+            statistics[place] = WithinLevels([cell for cell in levels if cell.n_pos and cell.n_neg], n_patients)
+    n_patients = max((n for _, n in cuts), default=0)
+    drawn = metrics.replicate(list(statistics.values()), n_patients, resamples=bootstrap, seed=seed)
+    rows = dict(zip(statistics, drawn, strict=True))
+    return [
+        _with_interval(levels, statistics[place], rows[place]) if place in rows else _too_few(levels)
+        for place, (levels, _) in enumerate(cuts)
+    ]
+
+
+def _with_interval(levels: Sequence[Cell], statistic: "WithinLevels", drawn: NDArray[np.float64]) -> Estimate:
+    found = metrics.percentiles(drawn)
+    n_pos, n_neg = _mixed_counts(levels)
     status = Status.OK if min(n_pos, n_neg) >= metrics.STABLE_CELL else Status.UNSTABLE
-    return Estimate(value, found.low, found.high, found.method, status, found.note)
+    return Estimate(statistic.value, found.low, found.high, found.method, status, found.note)
+
+
+def _too_few(levels: Sequence[Cell]) -> Estimate:
+    n_pos, n_neg = _mixed_counts(levels)
+    return Estimate(None, None, None, "", Status.NOT_ESTIMABLE, f"n_pos={n_pos}" if n_pos <= n_neg else f"n_neg={n_neg}")
+
+
+def _mixed_counts(levels: Sequence[Cell]) -> tuple[int, int]:
+    """Positives and negatives in levels that hold both: only they make pairs."""
+    mixed = [cell for cell in levels if cell.n_pos and cell.n_neg]
+    return sum(cell.n_pos for cell in mixed), sum(cell.n_neg for cell in mixed)
 
 
 class WithinLevels:
@@ -165,6 +183,8 @@ class WithinLevels:
             )
             for cell in levels
         ]
+
+        self.value = float(self(np.ones((1, n_patients), np.uint8))[0])
 
     def __call__(self, counts: NDArray[np.uint8]) -> NDArray[np.float64]:
         """Computes float64 (b,) from counts uint8 (b, n_patients); NaN where no pair was drawn."""

@@ -34,16 +34,19 @@ def estimate_table(
     """
     table = audit_table(predictions, attributes)
     with_rates = bool(table.frame["decision"].notna().any())
+    cells = [
+        cell
+        for each in finding_cells(table)
+        for cell in (each.whole, *(cell for group in each.groups.values() for cell in group.values()))
+    ]
     rows: list[EstimateRow] = []
-    for cells in finding_cells(table):
-        subgroups = [cell for group in cells.groups.values() for cell in group.values()]
-        for cell in [cells.whole, *subgroups]:
-            found = _ranking(cell, bootstrap, seed)
-            if with_rates:
-                found |= _rates(cell)
-            if table.is_probability:
-                found |= _calibration(cell, bootstrap, seed)
-            rows += [_row(cell, metric, estimate) for metric, estimate in found.items()]
+    for cell, precision in zip(cells, _auprc(cells, bootstrap, seed), strict=True):
+        found = {"auroc": _auroc(cell), "auprc": precision}
+        if with_rates:
+            found |= _rates(cell)
+        if table.is_probability:
+            found |= _calibration(cell, bootstrap, seed)
+        rows += [_row(cell, metric, estimate) for metric, estimate in found.items()]
     return rows
 
 
@@ -71,13 +74,15 @@ def estimates_frame(rows: Sequence[EstimateRow]) -> pd.DataFrame:
     )
 
 
-def _ranking(cell: Cell, bootstrap: int, seed: int) -> dict[str, Estimate]:
-    if cell.n == 0:
-        return dict.fromkeys(("auroc", "auprc"), _nothing())
-    return {
-        "auroc": metrics.auroc(cell.positive, cell.score, patients=cell.patients),
-        "auprc": metrics.auprc(cell.positive, cell.score, patients=cell.patients, resamples=bootstrap, seed=seed),
-    }
+def _auroc(cell: Cell) -> Estimate:
+    return metrics.auroc(cell.positive, cell.score, patients=cell.patients) if cell.n else _nothing()
+
+
+def _auprc(cells: Sequence[Cell], bootstrap: int, seed: int) -> list[Estimate]:
+    """Of all cells on the same resamples of patients, which are drawn once."""
+    filled = [(cell.positive, cell.score, cell.patients) for cell in cells if cell.n]
+    found = iter(metrics.auprc_cells(filled, resamples=bootstrap, seed=seed))
+    return [next(found) if cell.n else _nothing() for cell in cells]
 
 
 def _rates(cell: Cell) -> dict[str, Estimate]:
