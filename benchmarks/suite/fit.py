@@ -59,9 +59,11 @@ def head_only_vs_full(quick: bool) -> Measure:
         fit_head(network, ("a", "b"), part, part)
 
     timing = interleave({"head": head, "full": bare_epoch(dataset)}, rounds=2 if quick else 5)
-    ratios = [(full / len(dataset)) / (one / n) for one, full in zip(timing["head"].seconds, timing["full"].seconds, strict=True)]
+    ratios = [
+        (full / len(dataset)) / (one / n) for one, full in zip(timing["head"].seconds, timing["full"].seconds, strict=True)
+    ]
     note = (
-        f"one pass of {BACKBONE} at {SIDE} pixels over {len(dataset)} images {timing['full']}; the head's whole training on {n} "
+        f"one pass of {BACKBONE} at {SIDE} pixels over {len(dataset)} images {timing['full']}; the head's training on {n} "
         f"embeddings (5 penalties, 2 findings, to convergence) {timing['head']}"
     )
     return Measure("head_only_vs_full", statistics.median(ratios), 200, "higher", note, min(ratios), max(ratios))
@@ -99,7 +101,8 @@ def epoch_of_fit(dataset: PreparedDataset) -> Callable[[], object]:
         classifier = Classifier(network.train(), ("a", "b"), "multilabel", OptimizerConfig(), torch.ones(2))
         module = PreparedDataModule(dataset, dataset, preprocessing, batch_size=BATCH, num_workers=0, augment=0.5, seed=0)
         trainer = Trainer(
-            max_epochs=1, accelerator="cpu", devices=1, limit_val_batches=0, enable_model_summary=False, enable_progress_bar=False,
+            max_epochs=1, accelerator="cpu", devices=1, limit_val_batches=0,
+            enable_model_summary=False, enable_progress_bar=False,
             enable_checkpointing=False, logger=[CSVLogger(folder), TensorBoardLogger(folder)], callbacks=[History(None)],
         )  # fmt: skip
         trainer.fit(classifier, datamodule=module)

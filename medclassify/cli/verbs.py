@@ -67,7 +67,9 @@ def _fit_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--config", dest="config_option", type=Path, metavar="CONFIG", help="the same, as an option")
     parser.add_argument("--print_config", action="store_true", help="print the resolved config and stop")
     parser.add_argument("--ckpt_path", choices=["last"], help="go on with the unfinished run of this config")
-    parser.add_argument("--allow-leakage", metavar="REASON", help="go on although patients or images cross splits; printed in every report")
+    parser.add_argument(
+        "--allow-leakage", metavar="REASON", help="go on although patients or images cross splits; printed in every report"
+    )
     parser.add_argument("--help-config", action="store_true", help="print every config key with its meaning and stop")
 
 
@@ -97,7 +99,9 @@ def _fit(arguments: argparse.Namespace, overrides: Sequence[str]) -> None:
 
 def _evaluate_arguments(parser: argparse.ArgumentParser) -> None:
     _run_folder(parser)
-    parser.add_argument("--manifest", type=Path, metavar="FILE", help="score these samples; the run's own test split when left out")
+    parser.add_argument(
+        "--manifest", type=Path, metavar="FILE", help="score these samples; the run's own test split when left out"
+    )
     parser.add_argument("--out", type=Path, metavar="DIR", help="default: RUN-on-MANIFEST, beside the run")
 
 
@@ -114,7 +118,9 @@ def _evaluate(arguments: argparse.Namespace, overrides: Sequence[str]) -> None:
 def _predict_arguments(parser: argparse.ArgumentParser) -> None:
     _run_folder(parser)
     _sources(parser)
-    parser.add_argument("--out", type=Path, default=Path("predictions.parquet"), help=".parquet or .csv (default: predictions.parquet)")
+    parser.add_argument(
+        "--out", type=Path, default=Path("predictions.parquet"), help=".parquet or .csv (default: predictions.parquet)"
+    )
 
 
 def _predict(arguments: argparse.Namespace, overrides: Sequence[str]) -> None:
@@ -129,7 +135,9 @@ def _predict(arguments: argparse.Namespace, overrides: Sequence[str]) -> None:
 
 def _audit_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", nargs="?", type=Path, metavar="RUN", help="a run directory")
-    parser.add_argument("--predictions", type=Path, metavar="FILE", help="anyone's predictions table (.csv or .parquet) instead of a run")
+    parser.add_argument(
+        "--predictions", type=Path, metavar="FILE", help="anyone's predictions table (.csv or .parquet) instead of a run"
+    )
     parser.add_argument("--attributes", default="", metavar="A,B", help="its attribute columns, e.g. sex,age,site")
     parser.add_argument("--out", type=Path, metavar="DIR", help="default: the run's audit folder, or FILE-audit")
 
@@ -184,7 +192,7 @@ VERBS = (
     Verb(
         "index",
         "read headers, join labels, write a manifest",
-        "Reads the headers of all images, joins the label table, and writes a manifest and the list of what was left out and why.",
+        "Reads all headers, joins the label table, and writes a manifest and the list of what was left out and why.",
         "medclassify index images/ --labels labels.csv --out manifest.parquet",
         _index_arguments,
         _index,

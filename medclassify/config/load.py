@@ -88,7 +88,11 @@ def _refuse_unknown(values: Mapping[str, Any], where: str, prefix: str) -> None:
     for dotted in _dotted(values, known):
         if dotted not in known:
             nearest = difflib.get_close_matches(dotted, known, n=1, cutoff=0.5)
-            hint = f"; did you mean {prefix}{nearest[0]}?" if nearest else f". Known are: {', '.join(k for k in known if '.' not in k)}."
+            hint = (
+                f"; did you mean {prefix}{nearest[0]}?"
+                if nearest
+                else f". Known are: {', '.join(k for k in known if '.' not in k)}."
+            )
             raise ConfigError(f"{where}: {prefix}{dotted} is not known{hint}")
 
 
@@ -97,7 +101,11 @@ def _keys(schema: type, prefix: str = "") -> Iterator[tuple[str, type | None]]:
     hints = typing.get_type_hints(schema)
     for field in dataclasses.fields(schema):
         hint = hints[field.name]
-        inner = hint if isinstance(hint, type) and not isinstance(hint, types.GenericAlias) and dataclasses.is_dataclass(hint) else None
+        inner = (
+            hint
+            if isinstance(hint, type) and not isinstance(hint, types.GenericAlias) and dataclasses.is_dataclass(hint)
+            else None
+        )
         yield prefix + field.name, inner
         if inner:
             yield from _keys(inner, f"{prefix}{field.name}.")

@@ -45,7 +45,7 @@ class DataConfig:
     """What to learn from.
 
     Args:
-        source: A folder of images, one file, a manifest (.parquet or .csv), or ``phantom`` for the synthetic demonstration data.
+        source: A folder of images, one file, a manifest (.parquet or .csv), or ``phantom``: synthetic demonstration data.
         labels: The label table, looked for here and then inside ``source``; not needed with a manifest or the phantom.
         format: The label table's layout; ``auto`` recognises it by its columns and prints what it found.
         findings: The findings to learn, in order; all that the labels hold when left out.
@@ -148,7 +148,7 @@ class OptimizerConfig:
         lr: Peak learning rate of the backbone.
         head_lr: Peak learning rate of the head.
         weight_decay: AdamW weight decay; not applied to biases and normalisation.
-        head_warmup: ``probe`` fits the new head alone first, on the frozen backbone's embeddings (Kumar 2022); ``none`` does not.
+        head_warmup: ``probe`` first fits the head alone on the frozen backbone's embeddings (Kumar 2022); ``none`` does not.
         warmup_share: Share of steps in which the learning rate rises.
         label_smoothing: Targets are moved this far towards one half.
         class_weighting: ``none``, or ``balanced`` (positives weigh as much as negatives, at most 10 times).

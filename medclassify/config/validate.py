@@ -17,7 +17,10 @@ def validate(config: Config, where: str) -> None:
         (abs(sum(shares) - 1) < 1e-6, f"data.fractions must add up to 1, received {sum(shares):.4g}"),
         (data.batch_size >= 2, f"data.batch_size must be at least 2 (BatchNorm needs it), received {data.batch_size}"),
         (data.num_workers >= 0, f"data.num_workers must be 0 or more, received {data.num_workers}"),
-        (data.image_size is None or 32 <= data.image_size <= 2048, f"data.image_size must be 32–2048 pixels, received {data.image_size}"),
+        (
+            data.image_size is None or 32 <= data.image_size <= 2048,
+            f"data.image_size must be 32–2048 pixels, received {data.image_size}",
+        ),
         (data.phantom.patients >= 20, f"data.phantom.patients must be at least 20, received {data.phantom.patients}"),
         (len(set(data.findings or ())) == len(data.findings or ()), f"data.findings holds a name twice: {data.findings}"),
         (data.task == "multilabel" or len(data.findings or (1, 2)) >= 2, "data.task multiclass needs two findings or more"),
@@ -27,7 +30,10 @@ def validate(config: Config, where: str) -> None:
         (optimizer.lr > 0 and optimizer.head_lr > 0, "optimizer.lr and optimizer.head_lr must be above 0"),
         (0 <= optimizer.ema_decay < 1, f"optimizer.ema_decay must be in [0, 1), received {optimizer.ema_decay}"),
         (0 <= optimizer.augment <= 1, f"optimizer.augment must be in [0, 1], received {optimizer.augment}"),
-        (0 <= optimizer.label_smoothing < 0.5, f"optimizer.label_smoothing must be in [0, 0.5), received {optimizer.label_smoothing}"),
+        (
+            0 <= optimizer.label_smoothing < 0.5,
+            f"optimizer.label_smoothing must be in [0, 0.5), received {optimizer.label_smoothing}",
+        ),
         (0 < config.calibration.target < 1, f"calibration.target must be in (0, 1), received {config.calibration.target}"),
         (
             not (data.task == "multiclass" and config.calibration.method == "platt"),

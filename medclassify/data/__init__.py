@@ -1,4 +1,4 @@
-"""Decodes every image once into a prepared store, and serves it in batches: MONAI transforms on the device, a Lightning data module."""
+"""Decodes every image once into a prepared store, and serves it in batches: MONAI transforms, a Lightning data module."""
 
 from medclassify.data.dataset import EpochShuffle, PreparedDataset
 from medclassify.data.module import PreparedDataModule

@@ -1,6 +1,9 @@
 """The Lightning data module over a prepared store."""
 
+from typing import Any, cast
+
 from pytorch_lightning import LightningDataModule
+from torch import Tensor
 from torch.utils.data import DataLoader
 
 from medclassify.data.dataset import Batch, EpochShuffle, PreparedDataset, whole_batch
@@ -57,7 +60,7 @@ class PreparedDataModule(LightningDataModule):
         """uint8 images to network input; augmented while training."""
         images = batch["image"]
         if self.trainer is not None and self.trainer.training:
-            images = self.augment(images.float().div_(255))
+            images = cast(Tensor, self.augment(images.float().div_(255)))
         return {**batch, "image": to_network_input(images, self.preprocessing)}
 
     def _loader(self, dataset: PreparedDataset, **options) -> DataLoader:
@@ -65,7 +68,7 @@ class PreparedDataModule(LightningDataModule):
             dataset,
             batch_size=self.batch_size,
             num_workers=self.num_workers,
-            collate_fn=whole_batch,
+            collate_fn=cast(Any, whole_batch),
             pin_memory=self.trainer is not None and self.trainer.accelerator.__class__.__name__ == "CUDAAccelerator",
             persistent_workers=self.num_workers > 0,
             **options,

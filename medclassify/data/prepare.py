@@ -51,7 +51,7 @@ def prepare_image(path: Path | str, preprocessing: Preprocessing) -> PreparedIma
         geometry=geometry,
         applied=image.applied,
         warnings=image.warnings,
-        pixel_sha256=hashlib.sha256(np.ascontiguousarray(image.pixels)).hexdigest(),
+        pixel_sha256=hashlib.sha256(image.pixels.tobytes()).hexdigest(),
     )
 
 

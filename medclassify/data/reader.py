@@ -15,7 +15,7 @@ from medclassify.records import DicomImage
 class DicomReader(ImageReader):
     """Reads DICOM, PNG and JPEG with rescale, VOI window, padding and polarity handled.
 
-    ``LoadImage(reader=DicomReader(), image_only=False)`` gives (H, W) float32, rows first, and in the meta data what was applied.
+    ``LoadImage(reader=DicomReader())`` gives (H, W) float32, rows first, and in the meta data what was applied.
 
     Args:
         window: As in ``dicom.read_image``.

@@ -48,7 +48,9 @@ class PreparedStore:
         positions = pd.Index(self.index["sample_id"]).get_indexer(pd.Index(sample_ids))
         if (positions < 0).any():
             first = np.asarray(sample_ids)[positions < 0][0]
-            raise ManifestError(f"{int((positions < 0).sum())} samples are not in the prepared store (first: {first}). Prepare them first.")
+            raise ManifestError(
+                f"{int((positions < 0).sum())} samples are not in the prepared store (first: {first}). Prepare them first."
+            )
         return positions.astype(np.int64)
 
     def geometry(self, row: int) -> PreparedGeometry:
@@ -119,7 +121,9 @@ def _build(folder: Path, samples: Sequence[tuple[str, str]], preprocessing: Prep
             raise ManifestError(f"none of the {len(samples)} images could be read{first}. Check the files, or leave them out.")
         images.flush()
         pd.DataFrame(rows).to_parquet(temporary / "index.parquet")
-        write_json(temporary / "complete.json", {"format": _FORMAT, "exclusions": [asdict(exclusion) for exclusion in exclusions]})
+        write_json(
+            temporary / "complete.json", {"format": _FORMAT, "exclusions": [asdict(exclusion) for exclusion in exclusions]}
+        )
         if folder.exists():  # another process was faster, or an older attempt broke off
             shutil.rmtree(folder)
         os.replace(temporary, folder)

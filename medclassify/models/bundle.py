@@ -82,7 +82,9 @@ def load_bundle(folder: Path) -> ModelBundle:
     except RunError:
         raise
     except Exception as error:
-        raise RunError(f"{folder}: the model cannot be read ({' '.join(str(error).split())[:160]}). Check it with: medclassify verify RUN") from error
+        raise RunError(
+            f"{folder}: the model cannot be read ({' '.join(str(error).split())[:160]}). Check it with: medclassify verify RUN"
+        ) from error
     if state_fingerprint(state) != facts["fingerprint"]:
         raise RunError(f"{folder}: the weights are not those that model.json describes. Check it with: medclassify verify RUN")
     facts["preprocessing"].update(mean=tuple(facts["preprocessing"]["mean"]), std=tuple(facts["preprocessing"]["std"]))

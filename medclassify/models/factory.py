@@ -42,7 +42,9 @@ def backbone_name(backbone: str, scale: int | None) -> str:
             if scale > largest:
                 raise ConfigError(f"model.scale must be 0–{largest} for {name}, received {scale}.")
             return ("tf_" if name.startswith("tf_") else "") + f"{stem}{scale}" + (f".{tag}" if tag else "")
-    raise ConfigError(f"model.scale needs a backbone named by coefficient (efficientnet_b0, tf_efficientnetv2_b0), received {backbone!r}.")
+    raise ConfigError(
+        f"model.scale needs a backbone named by coefficient (efficientnet_b0, tf_efficientnetv2_b0), received {backbone!r}."
+    )
 
 
 def create_network(

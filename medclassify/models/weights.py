@@ -1,9 +1,10 @@
 """Initial weights: from the hub, from a file, or random. Nothing is loaded by executing pickled code."""
 
 import hashlib
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from safetensors.torch import load_file
@@ -65,15 +66,15 @@ def load_weights(network: EfficientNet, weights: str, *, allow_random: bool = Fa
         return _random(network, weights, fallback=False, note="random initial weights, as configured (model.weights: none)")
     if weights != "imagenet":
         return _fill(network, weights, f"file:{Path(weights).name}", _read_file(Path(weights)))
-    name = network.pretrained_cfg["architecture"]
+    name = _facts(network)["architecture"]
     try:
         state = _download(network)
     except WeightsError as error:
         if not allow_random:
             raise
-        note = f"RANDOM initial weights: ImageNet weights of {name} could not be had. Figures are far below what transfer learning gives."
-        return _random(network, weights, fallback=True, note=f"{note} ({error})")
-    return _fill(network, weights, f"hub:{network.pretrained_cfg.get('hf_hub_id') or name}", state)
+        note = f"RANDOM initial weights, far below what transfer learning gives: {name}'s could not be had ({error})"
+        return _random(network, weights, fallback=True, note=note)
+    return _fill(network, weights, f"hub:{_facts(network).get('hf_hub_id') or name}", state)
 
 
 def state_fingerprint(state: dict[str, Tensor]) -> str:
@@ -86,24 +87,33 @@ def state_fingerprint(state: dict[str, Tensor]) -> str:
     return digest.hexdigest()
 
 
+def _facts(network: EfficientNet) -> dict[str, Any]:
+    """timm's record of a network's published weights."""
+    return cast(dict[str, Any], network.pretrained_cfg)
+
+
 def _random(network: EfficientNet, requested: str, *, fallback: bool, note: str) -> WeightsReport:
     return WeightsReport(requested, "random", "", 0, len(_backbone(network.state_dict())), fallback, note)
 
 
 def _backbone(state: dict[str, Tensor]) -> dict[str, Tensor]:
     # num_batches_tracked counts steps and holds nothing learnt; some published files leave it out
-    return {name: value for name, value in state.items() if not name.startswith(_HEAD) and not name.endswith("num_batches_tracked")}
+    return {
+        name: value for name, value in state.items() if not name.startswith(_HEAD) and not name.endswith("num_batches_tracked")
+    }
 
 
 def _download(network: EfficientNet) -> dict[str, Tensor]:
-    """Published weights of the network's own name: the hub's safetensors file, from the hub client's cache where it is there."""
+    """Published weights of the network's own name: the hub's safetensors file, cached by its client."""
     from huggingface_hub import hf_hub_download
     from huggingface_hub.errors import LocalEntryNotFoundError
 
-    repository = network.pretrained_cfg.get("hf_hub_id")
+    repository = _facts(network).get("hf_hub_id")
     if not repository:
-        name = network.pretrained_cfg["architecture"]
-        raise WeightsError(f"model.weights imagenet: none are published for {name}. Choose another backbone, or --model.weights none.")
+        name = _facts(network)["architecture"]
+        raise WeightsError(
+            f"model.weights imagenet: none are published for {name}. Choose another backbone, or --model.weights none."
+        )
     try:
         try:
             return load_file(hf_hub_download(repository, "model.safetensors", local_files_only=True))
@@ -114,7 +124,7 @@ def _download(network: EfficientNet) -> dict[str, Tensor]:
         reason = " ".join(str(error).split())[:160]
         raise WeightsError(
             f"model.weights imagenet: {repository} is not cached and cannot be downloaded ({type(error).__name__}: {reason}). "
-            "Connect once, or give a file with --model.weights FILE.safetensors, or start from random weights with --model.weights none."
+            "Connect once, or give a file with --model.weights FILE.safetensors, or begin at random with --model.weights none."
         ) from error
 
 
@@ -125,10 +135,8 @@ def _require_hub() -> None:
 
     from huggingface_hub import constants
 
-    try:
+    with suppress(urllib.error.HTTPError):  # an answer, whatever it says: the hub is there
         urllib.request.urlopen(urllib.request.Request(constants.ENDPOINT, method="HEAD"), timeout=5).close()
-    except urllib.error.HTTPError:
-        pass  # an answer, whatever it says: the hub is there
 
 
 def _read_file(path: Path) -> dict[str, Tensor]:
@@ -144,7 +152,9 @@ def _read_file(path: Path) -> dict[str, Tensor]:
         raise
     except Exception as error:  # safetensors and torch raise different types for a file that is not what its name says
         reason = " ".join(str(error).split())[:160]
-        raise WeightsError(f"model.weights {path}: cannot be read without executing code, or is damaged ({reason}). Save it as safetensors.") from error
+        raise WeightsError(
+            f"model.weights {path}: cannot be read without executing code, or is damaged ({reason}). Save it as safetensors."
+        ) from error
     for wrapper in ("state_dict", "model"):
         state = state.get(wrapper, state) if isinstance(state, dict) else state
     if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
@@ -157,16 +167,24 @@ def _fill(network: EfficientNet, requested: str, source: str, state: dict[str, T
     missing = sorted(set(wanted) - set(given))
     misfits = sorted(name for name in set(wanted) & set(given) if wanted[name].shape != given[name].shape)
     if missing or misfits:
-        first = missing[0] if missing else f"{misfits[0]} {tuple(given[misfits[0]].shape)}, expected {tuple(wanted[misfits[0]].shape)}"
+        first = (
+            missing[0]
+            if missing
+            else f"{misfits[0]} {tuple(given[misfits[0]].shape)}, expected {tuple(wanted[misfits[0]].shape)}"
+        )
         raise WeightsError(
-            f"model.weights {requested}: {len(missing)} of {len(wanted)} backbone tensors are missing and {len(misfits)} have another shape "
-            f"(first: {first}). Is it the weights of {network.pretrained_cfg['architecture']}?"
+            f"model.weights {requested}: {len(missing)} of {len(wanted)} backbone tensors are missing and "
+            f"{len(misfits)} have another shape (first: {first}). Is it the weights of {_facts(network)['architecture']}?"
         )
     loaded = {name: given[name] for name in wanted}
     bad = [name for name, value in loaded.items() if value.is_floating_point() and not torch.isfinite(value).all()]
     if bad:
-        raise WeightsError(f"model.weights {requested}: {len(bad)} tensors hold NaN or infinity (first: {bad[0]}). The file is damaged.")
+        raise WeightsError(
+            f"model.weights {requested}: {len(bad)} tensors hold NaN or infinity (first: {bad[0]}). The file is damaged."
+        )
     network.load_state_dict(loaded, strict=False)
     unused = len(given) - len(loaded)
-    note = f"{len(loaded)} of {len(wanted)} backbone tensors loaded from {source}" + (f", {unused} in the file unused" if unused else "")
+    note = f"{len(loaded)} of {len(wanted)} backbone tensors loaded from {source}" + (
+        f", {unused} in the file unused" if unused else ""
+    )
     return WeightsReport(requested, source, state_fingerprint(loaded), len(loaded), len(wanted), False, note)

@@ -11,7 +11,7 @@ class Preprocessing:
         image_size: Side of the square input, pixels.
         mean: Per-channel mean of the [0, 1] image that is subtracted.
         std: Per-channel standard deviation that is divided by.
-        interpolation: How images smaller than the input are enlarged (``bicubic``, ``bilinear``); larger ones are shrunk by area.
+        interpolation: How images smaller than the input are enlarged (``bicubic``, ``bilinear``); larger ones shrink by area.
         window: How a radiograph's values become grey (``voi``, ``percentile``, ``full``).
     """
 

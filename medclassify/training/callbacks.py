@@ -26,7 +26,9 @@ class History(Callback):
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
         self._step_start = time.perf_counter()
 
-    def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int) -> None:
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
         self._in_steps += time.perf_counter() - self._step_start
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -35,7 +37,9 @@ class History(Callback):
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         names = {"train_loss_epoch": "train_loss", "tune_loss": "tune_loss", "tune_auroc": "tune_auroc"}
-        values = {short: float(trainer.callback_metrics[name]) for name, short in names.items() if name in trainer.callback_metrics}
+        values = {
+            short: float(trainer.callback_metrics[name]) for name, short in names.items() if name in trainer.callback_metrics
+        }
         seconds = getattr(self, "_training_seconds", _now(pl_module) - self._epoch_start)
         row = {"epoch": trainer.current_epoch, **values, "seconds": seconds, "step_share": self._in_steps / max(seconds, 1e-9)}
         self.rows.append(row)

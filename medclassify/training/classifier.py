@@ -36,6 +36,7 @@ class Classifier(LightningModule):
         super().__init__()
         self.network, self.findings, self.settings = network, tuple(findings), optimizer
         self.loss = multiclass_loss if task == "multiclass" else multilabel_loss
+        self.weights: Tensor
         self.register_buffer("weights", weights, persistent=False)
         self._tune: list[tuple[Tensor, Tensor, Tensor]] = []
 

@@ -66,7 +66,7 @@ def fine_tune(
         say: Prints one line.
 
     Raises:
-        RunError: The checkpoint cannot be read without executing pickled code, or is another network's; or the loss is not finite.
+        RunError: The checkpoint cannot be read without executing pickled code, or is another network's.
         KeyboardInterrupt: The person stopped it.
     """
     bar = config.trainer.enable_progress_bar and sys.stderr.isatty()
@@ -83,7 +83,9 @@ def fine_tune(
     classifier.train()  # Lightning leaves a module in the mode it finds it in, and embedding put it into evaluation mode
     _run(trainer, classifier, data, resume)
     if not best.best_model_path:
-        raise RunError(f"{run.root}: no epoch was finished, so there is no model. Give it more time, or a higher trainer.max_epochs.")
+        raise RunError(
+            f"{run.root}: no epoch was finished, so there is no model. Give it more time, or a higher trainer.max_epochs."
+        )
     kept = torch.load(best.best_model_path, map_location="cpu", weights_only=True)
     classifier.load_state_dict(kept["state_dict"])
     rows = history.rows

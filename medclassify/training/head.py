@@ -5,12 +5,14 @@ A random head sends random gradients through pretrained features and distorts th
 """
 
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 from timm.models.efficientnet import EfficientNet
+from torch import nn
 
 from medclassify.training.classifier import macro_auroc
 
@@ -57,7 +59,7 @@ def fit_head(
     # by loss, not AUROC: an overconfident head starts fine-tuning with gradients that undo the features it stands on
     best = min(_STRENGTHS, key=lambda c: _loss(tuned @ fitted[c][0].T + fitted[c][1], tune[1], tune[2]))
     weight, bias = fitted[best]
-    head = network.get_classifier()
+    head = cast(nn.Linear, network.get_classifier())
     with torch.no_grad():
         head.weight.copy_(torch.from_numpy(weight / spread))
         head.bias.copy_(torch.from_numpy(bias - (weight / spread) @ mean))

@@ -29,7 +29,9 @@ def audit(
         MedclassifyError: The table is not usable.
     """
     if (run_folder is None) == (predictions is None):
-        raise ConfigError("audit needs either RUN or --predictions FILE, e.g. medclassify audit --predictions theirs.csv --attributes sex")
+        raise ConfigError(
+            "audit needs either RUN or --predictions FILE, e.g. medclassify audit --predictions theirs.csv --attributes sex"
+        )
     if predictions is not None:
         out = out or predictions.with_name(f"{predictions.stem}-audit")
         return audit_predictions(predictions, attributes, out_dir=out), out

@@ -73,8 +73,14 @@ def make_dataset(indexed: Indexed, config: Config, preprocessing: Preprocessing)
     if config.data.allow_leakage and not leakage.clean:
         warn(f"patients or images cross splits, allowed because: {config.data.allow_leakage}")
     warnings = check_splits(manifest)
-    counts = manifest.frame.groupby("split", observed=True).agg(images=("sample_id", "size"), patients=("patient_id", "nunique"))
-    parts = [f"{split} {counts.loc[split, 'images']} ({counts.loc[split, 'patients']} patients)" for split in Split if split in counts.index]
+    counts = manifest.frame.groupby("split", observed=True).agg(
+        images=("sample_id", "size"), patients=("patient_id", "nunique")
+    )
+    parts = [
+        f"{split} {counts.loc[split, 'images']} ({counts.loc[split, 'patients']} patients)"
+        for split in Split
+        if split in counts.index
+    ]
     say(f"splits: {', '.join(parts)}; leakage check {'clean' if leakage.clean else 'NOT CLEAN'}")
     for line in warnings:
         warn(line)

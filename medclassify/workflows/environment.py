@@ -49,7 +49,9 @@ def code_commit() -> str | None:
     folder = Path(medclassify.__file__).parent
 
     def git(*words: str) -> str:
-        return subprocess.run(["git", "-C", str(folder), *words], capture_output=True, text=True, timeout=10, check=True).stdout.strip()
+        return subprocess.run(
+            ["git", "-C", str(folder), *words], capture_output=True, text=True, timeout=10, check=True
+        ).stdout.strip()
 
     try:
         if not git("ls-files", "__init__.py"):

@@ -86,6 +86,8 @@ def _overlap(run: RunLayout, manifest: Manifest, manifest_path: Path | None) -> 
     both = sorted(known & set(manifest.frame["patient_id"]))
     if not both:
         return ()
-    line = f"{len(both)} patients of this manifest were in the run's train, tune or calibrate split (first: {both[0]}): figures are too good"
+    line = (
+        f"{len(both)} patients here were in the run's train, tune or calibrate split (first: {both[0]}): figures are too good"
+    )
     warn(line)
     return (line,)

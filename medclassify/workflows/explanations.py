@@ -62,10 +62,17 @@ def choose_cases(predictions: pd.DataFrame, paths: Mapping[str, str], count: int
         order = rows["prob_cal"] - rows["threshold"]
         for kind, ascending in ((called & present, False), (called & ~present, False), (~called & present, True)):
             queues.append(order[kind].sort_values(ascending=ascending).index.tolist())
-    chosen = [queue[depth] for depth in range(max(map(len, queues), default=0)) for queue in queues if depth < len(queue)][:count]
+    chosen = [queue[depth] for depth in range(max(map(len, queues), default=0)) for queue in queues if depth < len(queue)][
+        :count
+    ]
     return [
         Case(
-            row["sample_id"], row["finding"], paths[row["sample_id"]], int(row["target"]), float(row["prob_cal"]), float(row["threshold"])
+            row["sample_id"],
+            row["finding"],
+            paths[row["sample_id"]],
+            int(row["target"]),
+            float(row["prob_cal"]),
+            float(row["threshold"]),
         )
         for row in predictions.loc[chosen].to_dict("records")
     ]
@@ -85,7 +92,12 @@ def check_sanity(scorer: Scorer, store: PreparedStore, sample_ids: Sequence[str]
 
 
 def write_explanations(
-    folder: Path, scorer: Scorer, store: PreparedStore, cases: Sequence[Case], limits: Mapping[str, float], sanity: dict[str, Any] | None
+    folder: Path,
+    scorer: Scorer,
+    store: PreparedStore,
+    cases: Sequence[Case],
+    limits: Mapping[str, float],
+    sanity: dict[str, Any] | None,
 ) -> list[ExplainedCase]:
     """Writes overlays (PNG), raw maps (NPZ, in the image's own rows and columns), and ``index.json`` last.
 
@@ -139,7 +151,7 @@ def _overlay(case: Case, raw: NDArray[np.float32], limit: float, window: str) ->
     pixels = read_image(case.path, window=cast(Any, window)).pixels
     scale = min(1.0, _REPORT_SIDE / max(pixels.shape))
     size = (max(1, round(pixels.shape[1] * scale)), max(1, round(pixels.shape[0] * scale)))
-    small = [np.ascontiguousarray(cv2.resize(array, size, interpolation=cv2.INTER_AREA)) for array in (pixels, raw)]
+    small = [cv2.resize(array, size, interpolation=cv2.INTER_AREA).astype(np.float32) for array in (pixels, raw)]
     return png_bytes(overlay(small[0], small[1], limit=limit or 1.0, opacity=0.5))
 
 

@@ -8,8 +8,7 @@ from pathlib import Path
 from medclassify.audit import AuditResult, ExplainedCase, write_audit
 from medclassify.config import Config, config_to_yaml, load_config
 from medclassify.manifest import PatientHasher, is_patient_hash, keep_samples, read_manifest, write_exclusions
-from medclassify.models import backbone_name, preprocessing_of
-from medclassify.models import save_bundle
+from medclassify.models import backbone_name, preprocessing_of, save_bundle
 from medclassify.records import Split
 from medclassify.runs import RunLayout, atomic_path, write_json, write_provenance, write_text
 from medclassify.workflows.dataset import Dataset, make_dataset, with_attributes
@@ -64,7 +63,9 @@ def fit(config_path: Path, overrides: Sequence[str] = (), *, resume: bool = Fals
         scorer = calibrated(network, dataset, config, preprocessing)
         save_bundle(run.model, scorer.bundle)  # frozen before the test split is read
     with stage("testing", run):
-        evaluated = keep_samples(dataset.manifest, dataset.manifest.frame["sample_id"][dataset.manifest.frame["split"] != Split.TRAIN])
+        evaluated = keep_samples(
+            dataset.manifest, dataset.manifest.frame["sample_id"][dataset.manifest.frame["split"] != Split.TRAIN]
+        )
         predictions = scorer.table(evaluated, dataset.store, attributes=attributes)
         with atomic_path(run.predictions) as temporary:
             predictions.to_parquet(temporary)

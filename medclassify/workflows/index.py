@@ -43,7 +43,9 @@ class Indexed:
     synthetic: bool
 
 
-def index(sources: Sequence[str], labels: str, *, out: Path, label_format: str = "auto", exclude_patients: Sequence[str] = ()) -> Indexed:
+def index(
+    sources: Sequence[str], labels: str, *, out: Path, label_format: str = "auto", exclude_patients: Sequence[str] = ()
+) -> Indexed:
     """The verb: writes a manifest, and ``<out>.exclusions.csv`` beside it."""
     data = DataConfig(source=sources[0], labels=labels, format=label_format, exclude_patients=tuple(exclude_patients))  # type: ignore[arg-type]
     indexed = index_files(data, [Path(source) for source in sources])
@@ -74,7 +76,9 @@ def index_data(data: DataConfig) -> Indexed:
 def index_files(data: DataConfig, sources: Sequence[Path], *, synthetic: bool = False) -> Indexed:
     """Reads every header below the sources and joins the labels."""
     if not data.labels:
-        raise ConfigError(f"data.labels is not set, and {sources[0]} is not a manifest. Name the label table with --data.labels FILE.")
+        raise ConfigError(
+            f"data.labels is not set, and {sources[0]} is not a manifest. Name the label table with --data.labels FILE."
+        )
     labels = read_labels(_locate(data.labels, sources), data.format, findings=data.findings)
     for note in labels.notes:
         say(f"  {note}")  # before anything is joined: a wrong guess of the format must not stay unseen
@@ -85,7 +89,10 @@ def index_files(data: DataConfig, sources: Sequence[Path], *, synthetic: bool = 
     for note in manifest.notes[len(labels.notes) :]:
         say(f"  {note}")
     exclusions = [*unreadable, *exclusions]
-    say(f"manifest: {len(manifest)} samples of {manifest.frame['patient_id'].nunique()} patients, {len(manifest.findings)} findings")
+    say(
+        f"manifest: {len(manifest)} samples of {manifest.frame['patient_id'].nunique()} patients, "
+        f"{len(manifest.findings)} findings"
+    )
     report_exclusions(exclusions)
     return Indexed(manifest, exclusions, synthetic)
 

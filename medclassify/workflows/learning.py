@@ -68,9 +68,12 @@ def learn(
     )
     weights = class_weights(train.targets.numpy(), train.mask.numpy() > 0, config.optimizer.class_weighting)
     classifier = Classifier(network, findings, config.data.task, config.optimizer, weights)
-    say(f"fine-tuning: {len(train)} images, at most {config.trainer.max_epochs} epochs of {config.data.batch_size} images a step")
+    say(f"fine-tuning: {len(train)} images, {config.data.batch_size} a step, at most {config.trainer.max_epochs} epochs")
     result = fine_tune(classifier, data, config, run, monitor=_monitor(dataset), resume=checkpoint, say=say)
-    say(f"kept epoch {result.best_epoch + 1} ({result.monitor} {result.best_score:.4f}); {result.step_share:.1%} of training time in the model step")
+    say(
+        f"kept epoch {result.best_epoch + 1} ({result.monitor} {result.best_score:.4f}); "
+        f"{result.step_share:.1%} of training time in the model step"
+    )
     return probe, result
 
 

@@ -1,4 +1,4 @@
-"""The predictions table: tidy, one row a sample and finding (docs/reference/predictions.md)."""
+"""The predictions table: tidy, one row a sample and finding (docs/fit.md)."""
 
 from collections.abc import Sequence
 
@@ -29,7 +29,7 @@ def predictions_table(
         attributes: Manifest columns to carry along.
 
     Returns:
-        Columns ``sample_id, patient_id, finding, target, logit, prob_raw, prob_cal, threshold, decision, split``, then attributes.
+        The columns of docs/fit.md, then attributes.
         ``target`` is missing where the label is unknown or uncertain.
     """
     facts = manifest.frame.set_index("sample_id").loc[list(logits.sample_ids)]

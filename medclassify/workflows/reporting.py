@@ -55,7 +55,11 @@ def report_facts(
         statements=config.audit.statements,
         provenance=provenance(config, dataset, weights, scorer),
         warnings=dataset.warnings,
-        data={"licence": config.data.licence, "consent": config.data.consent, "excluded_on_request": len(config.data.exclude_patients)},
+        data={
+            "licence": config.data.licence,
+            "consent": config.data.consent,
+            "excluded_on_request": len(config.data.exclude_patients),
+        },
         **describe_splits(dataset.manifest.frame, dataset.manifest.findings, attributes),
     )
 
@@ -84,7 +88,8 @@ def metrics_json(audit: AuditResult, training: TrainingResult, probe: HeadProbe 
     return {
         "split": "test",
         "estimates": [
-            {"finding": row.finding, "metric": row.metric, "n": row.n, "n_pos": row.n_pos, **asdict(row.estimate)} for row in overall
+            {"finding": row.finding, "metric": row.metric, "n": row.n, "n_pos": row.n_pos, **asdict(row.estimate)}
+            for row in overall
         ],
         "macro_auroc": audit.macro_auroc,
         "macro_left_out": list(audit.macro_left_out),

@@ -58,7 +58,9 @@ def stage(name: str, run: RunLayout) -> Iterator[None]:
 
 
 def _newest_unfinished(name: str) -> RunLayout:
-    unfinished = [path.parent for path in Path("runs").glob(f"{name}-*/config.yaml") if not (path.parent / "provenance.json").exists()]
+    unfinished = [
+        path.parent for path in Path("runs").glob(f"{name}-*/config.yaml") if not (path.parent / "provenance.json").exists()
+    ]
     if not unfinished:
         raise RunError(f"--ckpt_path last: no unfinished run of {name} in runs/. Name it with --run_dir.")
     return RunLayout(max(unfinished, key=lambda path: path.stat().st_mtime))
@@ -67,8 +69,14 @@ def _newest_unfinished(name: str) -> RunLayout:
 def _refuse_other_config(before: Config, now: Config, run: RunLayout) -> None:
     """Only how long to train may change on resume: another seed or split would mix two experiments."""
     trainer = now.trainer
-    may_change = {"max_epochs": trainer.max_epochs, "max_time": trainer.max_time, "enable_progress_bar": trainer.enable_progress_bar}
+    may_change = {
+        "max_epochs": trainer.max_epochs,
+        "max_time": trainer.max_time,
+        "enable_progress_bar": trainer.enable_progress_bar,
+    }
     expected = asdict(replace(before, run_dir=now.run_dir, trainer=replace(before.trainer, **may_change)))
     changed = [key for key, value in asdict(now).items() if expected[key] != value]
     if changed:
-        raise ConfigError(f"{run.root}: its config differs in {changed[0]!r} from the one given. Give {run.config}, or start a new run.")
+        raise ConfigError(
+            f"{run.root}: its config differs in {changed[0]!r} from the one given. Give {run.config}, or start a new run."
+        )

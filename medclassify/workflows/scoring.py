@@ -1,8 +1,9 @@
-"""A finished model at work: prepared images to logits, probabilities and decisions. Fit, evaluate, predict and explain share it."""
+"""A finished model at work: prepared images to logits, probabilities and decisions."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, cast
 
 import torch
 
@@ -57,7 +58,7 @@ class Scorer:
 
     def probabilities(self, logits: LogitTable) -> tuple[ProbabilityTable, ProbabilityTable]:
         """Raw and calibrated probabilities."""
-        return raw_probabilities(logits, self.bundle.task), self.calibrator.transform(logits)
+        return raw_probabilities(logits, cast(Any, self.bundle.task)), self.calibrator.transform(logits)
 
     def table(self, manifest: Manifest, store: PreparedStore, *, attributes: Sequence[str], label: str = "scoring"):
         """The predictions table of every sample of a manifest."""

@@ -55,7 +55,9 @@ def prediction_lines(predicted: Predicted) -> str:
     lines = [f"{'sample':16}  {'finding':20}  probability  threshold  decision"]
     for row in table.head(_SHOWN).to_dict("records"):
         decision = "POSITIVE" if row["decision"] else "negative"
-        lines.append(f"{row['sample_id']:16}  {row['finding']:20}  {row['prob_cal']:11.3f}  {row['threshold']:9.3f}  {decision}")
+        lines.append(
+            f"{row['sample_id']:16}  {row['finding']:20}  {row['prob_cal']:11.3f}  {row['threshold']:9.3f}  {decision}"
+        )
     if len(table) > _SHOWN:
         lines.append(f"… and {len(table) - _SHOWN} more rows")
     return "\n".join(lines)

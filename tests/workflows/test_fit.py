@@ -16,11 +16,11 @@ Fitted = tuple[Path, str]
 
 def test_the_run_directory_is_the_contract(fitted: Fitted) -> None:
     run, _ = fitted
-    promised = (
-        "config.yaml manifest.parquet exclusions.csv leakage.json checkpoints/last.ckpt model/model.safetensors model/model.json "
-        "predictions.parquet metrics.json audit/report.html audit/estimates.csv audit/gaps.csv audit/audit.json "
-        "explain/sanity.json provenance.json logs/metrics.csv"
-    ).split()
+    promised = [
+        *("config.yaml", "manifest.parquet", "exclusions.csv", "leakage.json", "checkpoints/last.ckpt", "logs/metrics.csv"),
+        *("model/model.safetensors", "model/model.json", "predictions.parquet", "metrics.json", "provenance.json"),
+        *("audit/report.html", "audit/estimates.csv", "audit/gaps.csv", "audit/audit.json", "explain/sanity.json"),
+    ]
     assert [name for name in promised if not (run / name).is_file()] == []
     assert list((run / "logs").glob("events.out.tfevents*"))
     assert not list(run.rglob("*.part*"))
@@ -145,7 +145,9 @@ def test_audit_of_a_run_and_of_a_foreign_table(fitted: Fitted, cli, tmp_path: Pa
     assert done.returncode == 0, done.stderr
     table = pd.read_parquet(fitted[0] / "predictions.parquet")
     one = table[(table["finding"] == "cardiomegaly") & (table["split"] == "test")]
-    one.rename(columns={"prob_cal": "probability"})[["patient_id", "target", "probability", "sex"]].to_csv(tmp_path / "t.csv", index=False)
+    one.rename(columns={"prob_cal": "probability"})[["patient_id", "target", "probability", "sex"]].to_csv(
+        tmp_path / "t.csv", index=False
+    )
     foreign = cli("audit", "--predictions", "t.csv", "--attributes", "sex", cwd=tmp_path)
     assert foreign.returncode == 0, foreign.stderr
     assert (tmp_path / "t-audit" / "report.html").is_file()

@@ -83,11 +83,11 @@ def test_insufficient_says_what_it_could_have_seen(make_predictions) -> None:
 
 
 def test_the_smallest_detectable_gap_is_detected_four_times_in_five(make_predictions) -> None:
-    sensitivities = []
+    seen = []
     random = np.random.default_rng(0)
     n, base = 400, 0.7
     gap = (1.959964 + 0.841621) * np.sqrt(base * (1 - base) / n + 0.55 * 0.45 / n)
-    for _ in range(300):
+    for _ in range(120):
         called = np.concatenate([random.random(n) < base, random.random(n) < base - gap])
         frame = pd.DataFrame(
             {
@@ -100,8 +100,8 @@ def test_the_smallest_detectable_gap_is_detected_four_times_in_five(make_predict
         row = next(row for row in rows_of(frame, ["group"]) if row.metric == "sensitivity")
         assert row.ci_low is not None
         assert row.ci_high is not None
-        sensitivities.append(row.ci_low > 0 or row.ci_high < 0)
-    assert 0.70 < np.mean(sensitivities) < 0.90
+        seen.append(row.ci_low > 0 or row.ci_high < 0)
+    assert 0.68 < np.mean(seen) < 0.92  # three standard errors about .80
 
 
 def test_small_cells_get_no_verdict_and_say_why(make_predictions) -> None:

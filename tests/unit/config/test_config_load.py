@@ -20,7 +20,12 @@ def test_an_empty_config_is_all_defaults(tmp_path: Path) -> None:
 def test_overrides_go_over_the_file_in_both_forms(tmp_path: Path) -> None:
     path = write(tmp_path, "data: {batch_size: 8, findings: [a]}\ntrainer: {max_epochs: 3}")
     config = load_config(path, ["--data.batch_size", "4", "--optimizer.lr=1e-5", "--data.findings", "[b, c]"])
-    assert (config.data.batch_size, config.optimizer.lr, config.data.findings, config.trainer.max_epochs) == (4, 1e-5, ("b", "c"), 3)
+    assert (config.data.batch_size, config.optimizer.lr, config.data.findings, config.trainer.max_epochs) == (
+        4,
+        1e-5,
+        ("b", "c"),
+        3,
+    )
 
 
 def test_yaml_round_trip(tmp_path: Path) -> None:

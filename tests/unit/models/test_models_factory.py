@@ -67,7 +67,9 @@ def bundle() -> ModelBundle:
     network = create_network("test_efficientnet", 2).eval()
     preprocessing = preprocessing_of("test_efficientnet", image_size=64, window="voi")
     fingerprint = state_fingerprint(network.state_dict())
-    return ModelBundle(network, "test_efficientnet", ("a", "b"), "multilabel", preprocessing, {"c": 1}, [{"o": 2}], True, fingerprint)
+    return ModelBundle(
+        network, "test_efficientnet", ("a", "b"), "multilabel", preprocessing, {"c": 1}, [{"o": 2}], True, fingerprint
+    )
 
 
 def test_a_bundle_reads_back_equal_and_holds_no_pickle(tmp_path: Path) -> None:

@@ -21,7 +21,11 @@ TINY = "test_efficientnet"
 def backbone_state(seed: int) -> dict[str, torch.Tensor]:
     torch.manual_seed(seed)
     state = create_network(TINY, 1).state_dict()
-    return {name: value.clone(memory_format=torch.contiguous_format) for name, value in state.items() if not name.startswith("classifier.")}
+    return {
+        name: value.clone(memory_format=torch.contiguous_format)
+        for name, value in state.items()
+        if not name.startswith("classifier.")
+    }
 
 
 def test_a_safetensors_file_fills_every_backbone_tensor_and_leaves_the_head(tmp_path: Path) -> None:

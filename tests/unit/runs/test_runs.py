@@ -11,9 +11,14 @@ from medclassify.runs.provenance import read_provenance
 
 def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path: Path) -> None:
     write_text(tmp_path / "a.txt", "old")
-    with pytest.raises(ValueError, match="in the middle"), atomic_path(tmp_path / "a.txt") as temporary:
-        temporary.write_text("half")
-        raise ValueError("in the middle")
+
+    def break_off() -> None:
+        with atomic_path(tmp_path / "a.txt") as temporary:
+            temporary.write_text("half")
+            raise ValueError("in the middle")
+
+    with pytest.raises(ValueError, match="in the middle"):
+        break_off()
     assert (tmp_path / "a.txt").read_text() == "old" and len(list(tmp_path.iterdir())) == 1
 
 
@@ -59,7 +64,11 @@ def test_changed_lost_and_added_files_are_named(run: RunLayout) -> None:
     (run.model / "model.json").unlink()
     write_text(run.audit / "extra.csv", "x")
     result = verify(run)
-    assert (result.changed, result.missing, result.added) == (("audit/report.html",), ("model/model.json",), ("audit/extra.csv",))
+    assert (result.changed, result.missing, result.added) == (
+        ("audit/report.html",),
+        ("model/model.json",),
+        ("audit/extra.csv",),
+    )
 
 
 def test_what_is_no_finished_run(tmp_path: Path, run: RunLayout) -> None:

@@ -1,5 +1,7 @@
 """Losses with masks, the schedule, the head's warm-up."""
 
+import itertools
+
 import numpy as np
 import pytest
 import torch
@@ -42,7 +44,7 @@ def test_balanced_weights_even_out_the_classes_within_limits() -> None:
 def test_schedule_rises_then_falls_to_zero() -> None:
     values = [warmup_cosine(step, 100, 0.1) for step in range(101)]
     assert values[0] == pytest.approx(0.1) and max(values) == 1.0 and values[100] == pytest.approx(0)
-    assert all(a >= b for a, b in zip(values[10:], values[11:], strict=False))
+    assert all(a >= b for a, b in itertools.pairwise(values[10:]))
 
 
 def test_macro_auroc_leaves_out_what_has_no_two_classes() -> None:
@@ -58,7 +60,9 @@ def test_head_learns_separable_features_and_skips_a_one_class_finding() -> None:
     features = random.normal(size=(1000, network.num_features)).astype(np.float32) * 3 + 5
     targets = np.stack([features[:, 0] > 5, np.zeros(1000)], axis=1).astype(float)
     mask = np.ones((1000, 2), bool)
-    probe = fit_head(network, ("side", "absent"), (features[:800], targets[:800], mask[:800]), (features[800:], targets[800:], mask[800:]))
+    probe = fit_head(
+        network, ("side", "absent"), (features[:800], targets[:800], mask[:800]), (features[800:], targets[800:], mask[800:])
+    )
     assert probe.skipped == ("absent",) and probe.tune_auroc is not None and probe.tune_auroc > 0.8
     with torch.no_grad():
         logits = network.get_classifier()(torch.from_numpy(features)).numpy()
