@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from medclassify.metrics.bootstrap import RESAMPLES, Percentiles, WeightedAveragePrecision, percentiles, replicate
-from medclassify.metrics.cells import cell_status, join_notes, not_estimable, worst
+from medclassify.metrics.cells import cell_status, join_notes, not_estimable
 from medclassify.metrics.checks import Patients, ScoredSamples, check_count, check_level, distinct, patient_codes, scored
 from medclassify.records import Estimate, Status
 
@@ -37,8 +37,8 @@ def auprc(
         seed: Seed of the resampling.
 
     Returns:
-        ``not_estimable`` below 5 positives or negatives, ``unstable`` below 20. Undefined resamples are counted in the
-        note; more than one in twenty of them makes the estimate ``unstable``.
+        ``not_estimable`` below 5 positives or negatives, ``unstable`` below 20. Resamples without a positive are counted
+        in the note; with 20 patients of each class they do not happen.
 
     Raises:
         MetricError: The input cannot be scored.
@@ -96,9 +96,7 @@ def _point(
 
 
 def _interval(one: Estimate, found: Percentiles) -> Estimate:
-    """Adds the interval, and lowers the status where more than one resample in twenty was undefined."""
-    status = worst(one.status, Status.UNSTABLE) if found.failed * 20 > found.resamples else one.status
-    return Estimate(one.value, found.low, found.high, found.method, status, join_notes(one.note, found.note))
+    return Estimate(one.value, found.low, found.high, found.method, one.status, join_notes(one.note, found.note))
 
 
 def _joined(ids: list[Collection[Any]]) -> Collection[Any]:

@@ -134,7 +134,7 @@ class _WeightedRanks:
 
         One running sum goes through all resamples: along the rows of a matrix it is eight times slower.
         """
-        weights = counts.take(self._codes, axis=1)
+        weights = counts.take(self._codes, axis=1, mode="clip")  # without a bounds check: a third faster
         cumulated = np.cumsum(weights.ravel(), dtype=np.int32).reshape(weights.shape)
         return cumulated, np.concatenate(([0], cumulated[:-1, -1]), dtype=np.int32)[:, None]
 

@@ -28,6 +28,14 @@ def test_a_weighted_resample_is_the_copied_resample(table, statistic, reference)
         assert found[row] == pytest.approx(reference(y[rows], score[rows]), abs=1e-13)
 
 
+def test_a_tie_right_behind_the_first_row_counts_half():
+    """From the top: a negative, then a positive tied with a negative, then a negative: 1.5 of 3 pairs."""
+    y, score = np.array([False, True, False, False]), np.array([3.0, 2.0, 2.0, 1.0])
+    once = np.ones((1, 4), np.uint8)
+    assert WeightedAuroc(y, score, np.arange(4))(once)[0] == pytest.approx(0.5)
+    assert WeightedAuroc(y, score, np.arange(4))(np.array([[2, 1, 1, 1]], np.uint8))[0] == pytest.approx(1.5 / 4)
+
+
 def test_a_ratio_of_a_resample_is_the_copied_ratio(table):
     y, score, codes = table
     sums = [np.bincount(codes, weights=part, minlength=60) for part in (y & (score > 0), y, score, np.ones(200))]

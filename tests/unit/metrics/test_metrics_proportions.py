@@ -47,6 +47,21 @@ def test_independent_images_keep_nearly_all_their_worth():
     assert 1800 < found.effective_n <= 2400
 
 
+def test_the_effective_number_by_hand():
+    """Korn and Graubard: n over the design effect, times (z/t)² with one degree of freedom less than patients."""
+    success = np.array([True, True, True, True, False, False])
+    codes = np.array([0, 0, 0, 1, 1, 2])
+    # share 2/3; sums of deviations 1, -1/3, -2/3; variance 3/2 (1 + 1/9 + 4/9) = 7/3; binomial 6 · 2/9 = 4/3
+    found = proportion(success, codes)
+    assert found.effective_n == pytest.approx(6 / (7 / 4) * (normal_quantile(0.95) / t_quantile(0.95, 2)) ** 2)
+
+
+def test_images_that_differ_within_patients_are_not_worth_more_than_themselves():
+    success = np.tile([True, False], 50)
+    found = proportion(success, np.repeat(np.arange(50), 2))
+    assert found.effective_n == pytest.approx(100 * (normal_quantile(0.95) / t_quantile(0.95, 49)) ** 2)
+
+
 def test_a_share_of_one_shows_no_likeness_and_images_are_taken_as_copies():
     sizes = np.array([1, 2, 3, 4])
     found = proportion(np.ones(10, bool), np.repeat(np.arange(4), sizes))
