@@ -158,9 +158,15 @@ def _forest_row(axes: Axes, place: int, row: ForestRow) -> None:
 
 
 def _curves(history: Sequence[Mapping[str, float]], kind: str) -> dict[str, list[tuple[float, float]]]:
+    # Epochs that are counted from 0 are shown as a reader counts them.
+    first = 1 - min((int(row.get("epoch", 1)) for row in history), default=1)
     names = [name for name in dict.fromkeys(key for row in history for key in row) if kind in name.lower()][:4]
     points = {
-        name: [(float(row.get("epoch", number)), float(row[name])) for number, row in enumerate(history) if _known(row, name)]
+        name: [
+            (row.get("epoch", number) + max(0, first), float(row[name]))
+            for number, row in enumerate(history)
+            if _known(row, name)
+        ]
         for name in names
     }
     return {name: line for name, line in points.items() if line}

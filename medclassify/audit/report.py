@@ -67,6 +67,7 @@ def _top(result: AuditResult, facts: ReportFacts) -> dict[str, Any]:
 
 
 def _tables(result: AuditResult, facts: ReportFacts) -> dict[str, Any]:
+    provenance = {key: value for key, value in facts.provenance.items() if not (key == "weights" and facts.weights)}
     return {
         "split_table": sections.split_table(facts),
         "exclusion_table": sections.exclusion_table(facts),
@@ -82,7 +83,7 @@ def _tables(result: AuditResult, facts: ReportFacts) -> dict[str, Any]:
         "unconfounded": subgroups.confounding_table(result, alarms=False),
         "model_table": sections.flat_table("The model", facts.model),
         "weights_table": sections.flat_table("Initial weights", facts.weights),
-        "provenance_table": sections.flat_table("What the run was made from and with", facts.provenance),
+        "provenance_table": sections.flat_table("What the run was made from and with", provenance),
         "config_table": sections.flat_table("Configuration", facts.config),
     }
 

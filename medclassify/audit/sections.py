@@ -9,11 +9,11 @@ import pandas as pd
 from medclassify.audit.cells import Cell, finding_cells
 from medclassify.audit.facts import ReportFacts
 from medclassify.audit.results import AuditResult
-from medclassify.audit.views import TableView, Td, count_text, estimate_cell, shown, words
+from medclassify.audit.views import TableView, Td, count_text, estimate_cell, shown, unstable_foot, words
 from medclassify.audit.words import LABELS, estimate_text, number, span, with_signs
 from medclassify.records import EstimateRow
 
-_CONFIDENT_ERRORS = 5
+_CONFIDENT_ERRORS = 8
 
 
 def split_table(facts: ReportFacts) -> TableView | None:
@@ -76,8 +76,8 @@ def performance_table(result: AuditResult) -> TableView:
         counts = Td(_share(first.n_pos, first.n)) if first else Td("–")
         rows.append((Td(finding), counts, *(estimate_cell(result.estimate(finding, name)) for name in metrics)))
     foot = "AUPRC is to be read beside the prevalence: that is its value for a model that knows nothing."
-    if any(row.estimate.status == "unstable" for row in result.estimates if row.attribute == "all"):
-        foot += " * fewer than 20 samples: read with care."
+    starred = unstable_foot(result.estimate(finding, name) for finding in result.table.findings for name in metrics)
+    foot = f"{foot} {starred}".strip()
     head = ("Finding", "With finding", *(LABELS[name] for name in metrics))
     return TableView("Discrimination on the test set, with 95 % intervals", head, tuple(rows), foot, kind="stack")
 
@@ -117,7 +117,9 @@ def errors_table(result: AuditResult) -> TableView | None:
         (1.0, "Called, but labelled absent", False),
         (0.0, "Not called, but labelled present", True),
     ):
-        kind = wrong[wrong["decision"] == decision].sort_values("score", ascending=ascending).head(_CONFIDENT_ERRORS)
+        kind = wrong[wrong["decision"] == decision].sort_values("score", ascending=ascending)
+        # Two of each finding, or one with extreme probabilities would fill the list.
+        kind = kind.groupby("finding", sort=False).head(2).head(_CONFIDENT_ERRORS)
         if len(kind):
             rows.append((Td(heading),))
         rows += [

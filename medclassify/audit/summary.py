@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from medclassify.audit.facts import ReportFacts
 from medclassify.audit.gap_row import GapRow, GapVerdict
 from medclassify.audit.results import AuditResult
-from medclassify.audit.views import TableView, Td, count_text, estimate_cell, gap_line, shown
+from medclassify.audit.views import TableView, Td, count_text, estimate_cell, gap_line, shown, unstable_foot
 from medclassify.audit.words import LABELS, calibration_words, estimate_text, span
 from medclassify.records import Estimate
 
@@ -102,9 +102,10 @@ def findings_table(result: AuditResult) -> TableView:
             }
             cells.append(Td(calibration_words(found), kind="words"))
         rows.append(tuple(cells))
+    foot = unstable_foot(result.estimate(finding, name) for finding in result.table.findings for name in metrics)
     head = ["Finding", "Present in", *(LABELS[name] for name in metrics)]
     head += ["Calibration"] if result.table.is_probability else []
-    return TableView("Results on the test set, with 95 % intervals", tuple(head), tuple(rows), foot=_foot(result), kind="stack")
+    return TableView("Results on the test set, with 95 % intervals", tuple(head), tuple(rows), foot=foot, kind="stack")
 
 
 def verdict_sentence(result: AuditResult) -> str:
@@ -145,7 +146,9 @@ def warnings(result: AuditResult, facts: ReportFacts) -> list[str]:
     if facts.sanity is not None and not facts.sanity.get("passed", False):
         lines.append("The explanation sanity check failed: the saliency maps do not depend on what the network learnt.")
     lines += [row.line for row in result.confounding if row.alarm]
-    lines += [f"{point.finding}: {point.warning}" for point in facts.operating_points if point.warning]
+    for point in facts.operating_points:
+        if point.warning:
+            lines.append(point.warning if point.warning.startswith(point.finding) else f"{point.finding}: {point.warning}")
     if result.macro_left_out and len(result.table.findings) > 1:
         lines.append(f"The macro AUROC leaves out {'; '.join(result.macro_left_out)}.")
     lines += result.table.notes
@@ -154,11 +157,6 @@ def warnings(result: AuditResult, facts: ReportFacts) -> list[str]:
 
 def _has(result: AuditResult, metric: str) -> bool:
     return any(row.metric == metric for row in result.estimates)
-
-
-def _foot(result: AuditResult) -> str:
-    unstable = any(row.estimate.status == "unstable" for row in result.estimates if row.attribute == "all")
-    return "* fewer than 20 samples with or without the finding: read with care." if unstable else ""
 
 
 def _bare(estimate: Estimate) -> Estimate:

@@ -1,6 +1,6 @@
 """Tables as the template prints them: text only, every number already in its final form."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from medclassify.audit.gap_row import GapRow, GapVerdict
@@ -99,6 +99,16 @@ def detectable_text(gap: float, metric: str) -> str:
 def shown(attribute: str) -> str:
     """An attribute's name for readers: ``age_band`` as ``age band``."""
     return attribute.replace("_", " ")
+
+
+def unstable_foot(rows: Iterable[EstimateRow | None]) -> str:
+    """What the star means, where one of these estimates carries it."""
+    starred = any(row is not None and row.estimate.status is Status.UNSTABLE for row in rows)
+    return (
+        "* resting on fewer than 20 samples with or without the finding, called or not called: read with care."
+        if starred
+        else ""
+    )
 
 
 def words(cells: Sequence[str]) -> tuple[Td, ...]:

@@ -95,41 +95,37 @@ def gap_text(gap: float, low: float, high: float, metric: str) -> str:
 
 
 def calibration_words(estimates: Mapping[str, Estimate]) -> str:
-    """Intercept, slope and observed ÷ expected of one finding as a sentence.
+    """Intercept, slope and observed ÷ expected of one finding in words.
 
     Source: Van Calster et al. 2016, J Clin Epidemiol 74:167 (levels of calibration and what intercept and slope say).
     """
-    intercept, slope = estimates.get("calibration_intercept"), estimates.get("calibration_slope")
+    intercept = estimates.get("calibration_intercept")
     if intercept is None or intercept.value is None:
         return "Not estimable: too few samples with or without the finding."
-    parts = [_intercept_words(intercept), _slope_words(slope)]
-    known = [part for part in parts if part]
-    if not known:
-        return "No miscalibration seen in this sample."
-    sentence = "; ".join(known)
-    return sentence[0].upper() + sentence[1:] + "."
+    ratio = estimates.get("oe_ratio")
+    shown = "" if ratio is None or ratio.value is None else estimate_text(ratio, "oe_ratio", n_pos=0, n_neg=0)
+    shift = _on_average(intercept) + (f": observed ÷ expected {shown}" if shown else "")
+    return f"{shift}. {_spread(estimates.get('calibration_slope'))}"
 
 
-def _intercept_words(intercept: Estimate) -> str:
+def _on_average(intercept: Estimate) -> str:
     if intercept.ci_low is not None and intercept.ci_low > 0:
-        return "probabilities are too low on average"
+        return "Too low on average"
     if intercept.ci_high is not None and intercept.ci_high < 0:
-        return "probabilities are too high on average"
-    return ""
+        return "Too high on average"
+    return "No shift seen"
 
 
-def _slope_words(slope: Estimate | None) -> str:
+def _spread(slope: Estimate | None) -> str:
     if slope is None or slope.value is None or slope.ci_low is None or slope.ci_high is None:
-        return "spread not estimable"
+        return "Over- or underconfidence: sample too small to say."
     if slope.ci_high < 1:
-        return "too extreme (overconfident)"
+        return "Too extreme (overconfident)."
     if slope.ci_low > 1:
-        return "too cautious (underconfident)"
+        return "Too cautious (underconfident)."
     if slope.ci_high - slope.ci_low > _WIDE_SLOPE:
-        return (
-            f"no miscalibration seen, but the sample is small (slope {span(slope.ci_low, slope.ci_high, 'calibration_slope')})"
-        )
-    return ""
+        return f"Over- or underconfidence: uncertain (slope {span(slope.ci_low, slope.ci_high, 'calibration_slope')})."
+    return "No over- or underconfidence seen."
 
 
 def _signed(value: float, digits: int) -> str:

@@ -13,6 +13,8 @@ from medclassify.audit.words import (
 )
 from medclassify.records import Estimate, Status
 
+UNDEFINED = Estimate(None, None, None, "", Status.NOT_ESTIMABLE, "n_pos=3")
+
 
 def ok(value: float, low: float, high: float) -> Estimate:
     return Estimate(value, low, high, "x", Status.OK)
@@ -72,23 +74,19 @@ def test_p_values(p: float | None, text: str) -> None:
 @pytest.mark.parametrize(
     ("intercept", "slope", "words"),
     [
-        (ok(0.0, -0.1, 0.1), ok(1.0, 0.9, 1.1), "No miscalibration seen in this sample."),
-        (ok(0.3, 0.1, 0.5), ok(1.0, 0.9, 1.1), "Probabilities are too low on average."),
-        (ok(-0.3, -0.5, -0.1), ok(1.0, 0.9, 1.1), "Probabilities are too high on average."),
-        (ok(0.0, -0.1, 0.1), ok(0.6, 0.5, 0.7), "Too extreme (overconfident)."),
-        (ok(0.0, -0.1, 0.1), ok(1.6, 1.5, 1.7), "Too cautious (underconfident)."),
-        (ok(0.3, 0.1, 0.5), ok(0.6, 0.5, 0.7), "Probabilities are too low on average; too extreme (overconfident)."),
-        (ok(0.0, -0.9, 0.9), ok(1.0, 0.5, 1.5), "No miscalibration seen, but the sample is small (slope 0.50–1.50)."),
+        (ok(0.0, -0.1, 0.1), ok(1.0, 0.9, 1.1), "No shift seen: {}. No over- or underconfidence seen."),
+        (ok(0.3, 0.1, 0.5), ok(1.0, 0.9, 1.1), "Too low on average: {}. No over- or underconfidence seen."),
+        (ok(-0.3, -0.5, -0.1), ok(1.0, 0.9, 1.1), "Too high on average: {}. No over- or underconfidence seen."),
+        (ok(0.0, -0.1, 0.1), ok(0.6, 0.5, 0.7), "No shift seen: {}. Too extreme (overconfident)."),
+        (ok(0.0, -0.1, 0.1), ok(1.6, 1.5, 1.7), "No shift seen: {}. Too cautious (underconfident)."),
+        (ok(0.0, -0.9, 0.9), ok(1.0, 0.5, 1.5), "No shift seen: {}. Over- or underconfidence: uncertain (slope 0.50–1.50)."),
+        (ok(0.0, -0.1, 0.1), UNDEFINED, "No shift seen: {}. Over- or underconfidence: sample too small to say."),
     ],
 )
 def test_calibration_in_words(intercept: Estimate, slope: Estimate, words: str) -> None:
-    assert calibration_words({"calibration_intercept": intercept, "calibration_slope": slope}) == words
+    given = {"calibration_intercept": intercept, "calibration_slope": slope, "oe_ratio": ok(1.1, 0.9, 1.3)}
+    assert calibration_words(given) == words.format("observed ÷ expected 1.10 (0.90–1.30)")
 
 
 def test_calibration_that_cannot_be_judged_is_not_called_good() -> None:
-    undefined = Estimate(None, None, None, "", Status.NOT_ESTIMABLE, "n_pos=3")
-    assert calibration_words({"calibration_intercept": undefined, "calibration_slope": undefined}).startswith("Not estimable")
-    assert (
-        calibration_words({"calibration_intercept": ok(0, -0.1, 0.1), "calibration_slope": undefined})
-        == "Spread not estimable."
-    )
+    assert calibration_words({"calibration_intercept": UNDEFINED, "calibration_slope": UNDEFINED}).startswith("Not estimable")
