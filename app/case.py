@@ -37,8 +37,8 @@ def show_case(run: ReviewRun, store: ReviewStore, sample_id: str) -> None:
     with panel:
         _show_facts(run, predictions)
         session.was_shown(sample_id, "probability", *(["target"] if session.target_shown() else []))
-        show_findings(items, chosen, verdicts, predictions)
-        show_verdict(store, items, chosen, verdicts)
+        show_findings(run, items, chosen, verdicts)
+        show_verdict(store, items, chosen, verdicts, run.doubts)
         show_history(own)
 
 

@@ -1,5 +1,6 @@
 """The findings of one sample: calibrated probability against threshold, what was called, and the reader's verdict so far."""
 
+import html
 from collections.abc import Mapping
 
 import pandas as pd
@@ -8,29 +9,31 @@ import streamlit as st
 from app import session
 from app.text import bar, percent, plain
 from medclassify.records import ReviewItem
+from medclassify.review import ReviewRun
 
 _TARGETS = {1: "present", 0: "absent", -1: "uncertain"}
 
 
-def show_findings(
-    items: tuple[ReviewItem, ...], chosen: str | None, verdicts: Mapping[str, str], predictions: pd.DataFrame
-) -> None:
+def show_findings(run: ReviewRun, items: tuple[ReviewItem, ...], chosen: str | None, verdicts: Mapping[str, str]) -> None:
     """Shows one row a finding; its button chooses it for verdict and overlay.
 
     Args:
+        run: For doubts about a finding's probability, and for the reference label that the reader may ask for.
         items: The sample's items.
         chosen: The finding under judgement.
         verdicts: The reader's verdict by finding, where there is one.
-        predictions: The sample's rows, for the reference label that the reader may ask for.
     """
-    targets = dict(zip(predictions["finding"], predictions["target"], strict=True)) if session.target_shown() else {}
+    labels = run.of_sample(items[0].sample_id)
+    targets = dict(zip(labels["finding"], labels["target"], strict=True)) if session.target_shown() else {}
     with st.container(key="findings", gap="xsmall"):
         for item in items:
-            _show_row(item, item.finding == chosen, verdicts.get(item.finding), targets)
+            _show_row(item, item.finding == chosen, verdicts.get(item.finding), targets, run.doubts.get(item.finding, ()))
     st.toggle("Show reference label", key=session.TARGET, help="Hidden until you ask, so that it does not lead your eye.")
 
 
-def _show_row(item: ReviewItem, chosen: bool, verdict: str | None, targets: Mapping[str, object]) -> None:
+def _show_row(
+    item: ReviewItem, chosen: bool, verdict: str | None, targets: Mapping[str, object], doubts: tuple[str, ...]
+) -> None:
     name, probability, said = st.columns([1.25, 2, 0.8], vertical_alignment="center", gap="small")
     name.button(
         plain(item.finding),
@@ -41,9 +44,10 @@ def _show_row(item: ReviewItem, chosen: bool, verdict: str | None, targets: Mapp
         args=(item.finding,),
     )
     call = '<span class="mc-called">POSITIVE</span>' if item.decision else '<span class="mc-dim">negative</span>'
+    doubt = f'<span class="mc-called" title="{html.escape(" ".join(doubts))}">doubtful</span> ' if doubts else ""
     probability.html(
         f'<div class="mc-line"><span><b>{percent(item.probability)}</b> {call}</span>'
-        f'<span class="mc-dim">threshold {percent(item.threshold)}</span></div>'
+        f'<span>{doubt}<span class="mc-dim">threshold {percent(item.threshold)}</span></span></div>'
         + bar(item.probability, item.threshold, called=item.decision)
     )
     lines = [f"<b>{verdict}</b>" if verdict else '<span class="mc-dim">not judged</span>']

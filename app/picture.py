@@ -87,7 +87,7 @@ def fit_map(saliency: NDArray[np.float32], picture: Picture) -> NDArray[np.float
     if saliency.shape != (picture.rows, picture.columns):
         raise ReviewError(
             f"The stored map is {saliency.shape[1]} × {saliency.shape[0]} and the image {picture.columns} × {picture.rows}: "
-            "it was made from another image, so it is not shown. Explain this run again."
+            "it was made from another image, so it is not shown. Check the run with: medclassify verify RUN"
         )
     height, width = picture.pixels.shape
     return np.asarray(cv2.resize(saliency, (width, height), interpolation=cv2.INTER_AREA), dtype=np.float32)

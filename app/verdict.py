@@ -19,7 +19,13 @@ _BUTTONS = (
 )
 
 
-def show_verdict(store: ReviewStore, items: tuple[ReviewItem, ...], chosen: str | None, verdicts: Mapping[str, str]) -> None:
+def show_verdict(
+    store: ReviewStore,
+    items: tuple[ReviewItem, ...],
+    chosen: str | None,
+    verdicts: Mapping[str, str],
+    doubts: Mapping[str, tuple[str, ...]],
+) -> None:
     """Asks for a verdict on the chosen finding.
 
     Args:
@@ -27,6 +33,7 @@ def show_verdict(store: ReviewStore, items: tuple[ReviewItem, ...], chosen: str 
         items: The sample's items.
         chosen: The finding under judgement; None once all are judged.
         verdicts: The reader's verdict by finding, where there is one.
+        doubts: Why a finding's probability or threshold should be doubted.
     """
     if chosen is None:
         st.success("All findings of this sample are judged. Go on with Next (→), or choose a finding to judge it again.")
@@ -38,6 +45,8 @@ def show_verdict(store: ReviewStore, items: tuple[ReviewItem, ...], chosen: str 
         f"**{plain(chosen)}**: the model calls it **{call}** "
         f"({percent(item.probability)} {relation} {percent(item.threshold)}). Do you agree?"
     )
+    for doubt in doubts.get(chosen, ()):
+        st.caption(f":material/warning: {plain(doubt)}")
     comment = f"{session.COMMENT}{item.sample_id}/{chosen}"
     st.text_area(
         "Comment",

@@ -45,20 +45,24 @@ class StoredExplanations:
             ReviewError: There is none, or its file is missing, outside the folder, or not a saliency map.
         """
         if (sample_id, finding) not in self.cases:
-            raise ReviewError(f"{self.folder}: no saliency map of {finding} in {sample_id}. Make one with: medclassify explain")
+            raise ReviewError(
+                f"{self.folder}: no saliency map of {finding} in {sample_id}. The fit stores maps of explain.samples cases."
+            )
         case = self.cases[sample_id, finding]
         path = self.folder / str(case["file"])
         if path.resolve().parent != self.folder.resolve():
-            raise ReviewError(f"{self.folder / INDEX}: {case['file']!r} lies outside the folder. Explain this run again.")
+            raise ReviewError(
+                f"{self.folder / INDEX}: {case['file']!r} lies outside the folder. Check the run with: medclassify verify RUN"
+            )
         try:
             with np.load(path, allow_pickle=False) as arrays:
                 raw = arrays["saliency"]
         except (OSError, ValueError, KeyError) as error:
-            raise ReviewError(f"{path}: not a saliency map ({error}). Explain this run again.") from error
+            raise ReviewError(f"{path}: not a saliency map ({error}). Check the run with: medclassify verify RUN") from error
         if raw.ndim != 2 or raw.dtype != np.float32 or not np.isfinite(raw).all():
             raise ReviewError(
                 f"{path}: saliency must be finite float32 (height, width), received {raw.dtype} {raw.shape}. "
-                "Explain this run again."
+                "Check the run with: medclassify verify RUN"
             )
         return Saliency(raw=raw, finding=finding, layer=str(case["layer"]), score=float(case["score"]))
 
@@ -81,7 +85,9 @@ def read_explanations(folder: Path) -> StoredExplanations:
             cases={(str(case["sample_id"]), str(case["finding"])): _checked(case) for case in index["cases"]},
         )
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ReviewError(f"{path}: not an index of saliency maps ({error!r}). Explain this run again.") from error
+        raise ReviewError(
+            f"{path}: not an index of saliency maps ({error!r}). Check the run with: medclassify verify RUN"
+        ) from error
 
 
 def _checked(case: dict[str, Any]) -> dict[str, Any]:

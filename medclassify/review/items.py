@@ -50,9 +50,9 @@ def check_predictions(predictions: pd.DataFrame, where: str) -> None:
     """
     missing = [name for name in (*KEY_COLUMNS, *SCORE_COLUMNS) if name not in predictions.columns]
     if missing:
-        raise ReviewError(f"{where}: no column {', '.join(missing)}. Make the table again with: medclassify evaluate RUN")
+        raise ReviewError(f"{where}: no column {', '.join(missing)}. Check the run with: medclassify verify RUN")
     if predictions.empty:
-        raise ReviewError(f"{where}: no rows, so nothing to review. Score some samples with: medclassify evaluate RUN")
+        raise ReviewError(f"{where}: no rows, so nothing to review. Check the run with: medclassify verify RUN")
     twice = predictions.duplicated(["sample_id", "finding"])
     if twice.any():
         first = predictions[twice].iloc[0]
@@ -91,7 +91,7 @@ def _check_decisions(predictions: pd.DataFrame, where: str) -> None:
         raise ReviewError(
             f"{where}: {int(bad.sum())} decisions are not prob_cal >= threshold (first: {first['decision']} for "
             f"{first['sample_id']}, {first['finding']}: {first['prob_cal']:.6g} at {first['threshold']:.6g}). "
-            "Make the table again with: medclassify evaluate RUN"
+            "Check the run with: medclassify verify RUN"
         )
 
 

@@ -1,5 +1,6 @@
 """A finished run, as the review page needs it."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from medclassify.config import load_config
-from medclassify.errors import ReviewError
+from medclassify.errors import CalibrationError, ReviewError
 from medclassify.review.explanations import StoredExplanations, read_explanations
 from medclassify.review.items import attribute_columns, check_predictions
 from medclassify.runs import RunLayout
@@ -29,6 +30,8 @@ class ReviewRun:
         window: The config's ``data.window``: how the model saw radiographs.
         synthetic: The images were rendered, not taken.
         random_weights: The config asked for pretrained weights, and the network began from random ones.
+        doubts: By finding, why its probability or threshold should be doubted, one line each; findings without doubts are
+            not in it.
         explanations: The stored saliency maps.
     """
 
@@ -41,6 +44,7 @@ class ReviewRun:
     window: str
     synthetic: bool
     random_weights: bool
+    doubts: Mapping[str, tuple[str, ...]]
     explanations: StoredExplanations
 
     def original(self, sample_id: str) -> tuple[str, str]:
@@ -57,7 +61,8 @@ def open_review_run(root: Path | str) -> ReviewRun:
 
     Raises:
         RunError: It is not a finished run.
-        ReviewError: Its predictions, manifest or saliency index cannot be used.
+        ReviewError: Its predictions, manifest, model.json or saliency index cannot be used, or its predictions were not made
+            at its operating points.
     """
     layout = RunLayout.open(root)
     facts = read_provenance(layout)
@@ -73,6 +78,7 @@ def open_review_run(root: Path | str) -> ReviewRun:
         window=load_config(layout.config).data.window,
         synthetic=bool(facts.get("synthetic", False)),
         random_weights=bool(facts.get("weights", {}).get("fallback", False)),
+        doubts=_doubts(layout.model / "model.json", predictions, str(layout.predictions)),
         explanations=read_explanations(layout.explain),
     )
 
@@ -84,6 +90,32 @@ def _model_fingerprint(layout: RunLayout, facts: Mapping[str, Any]) -> str:
             f"{layout.provenance}: no model_sha256, so a verdict could not be tied to its model. Fit the run again."
         )
     return fingerprint
+
+
+def _doubts(path: Path, predictions: pd.DataFrame, where: str) -> dict[str, tuple[str, ...]]:
+    """Checks the predictions against the frozen operating points, and gathers what fit itself warned of."""
+    from medclassify.calibration import (
+        Calibrator,
+        operating_points_from_json,
+    )  # scipy: the page's first words need not wait for it
+
+    try:
+        model = json.loads(path.read_text(encoding="utf-8"))
+        calibrator = Calibrator.from_json(model["calibrator"])
+        points = operating_points_from_json(model["operating_points"])
+    except (OSError, ValueError, KeyError, TypeError, CalibrationError) as error:
+        raise ReviewError(f"{path}: calibrators and operating points cannot be read ({error}). Fit the run again.") from error
+    frozen = {point.finding: point.threshold for point in points}
+    used = predictions.groupby("finding", sort=False)["threshold"].agg(["min", "max"])
+    for finding, low, high in used.itertuples():
+        if not low == high == frozen.get(finding):
+            raise ReviewError(
+                f"{where}: {finding} was called at {low:.6g}, and its operating point in {path.name} is {frozen.get(finding)}. "
+                "Check the run with: medclassify verify RUN"
+            )
+    lines = [(each.finding, f"{each.finding}: {each.note}") for each in calibrator.maps if each.fallback]
+    lines += [(point.finding, point.warning) for point in points if point.warning]
+    return {finding: tuple(line for name, line in lines if name == finding) for finding, _ in lines}
 
 
 def _read_images(path: Path, predictions: pd.DataFrame) -> pd.DataFrame:

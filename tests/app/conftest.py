@@ -14,8 +14,10 @@ import pytest
 from numpy.typing import NDArray
 from playwright.sync_api import Browser, sync_playwright
 
+from medclassify.calibration import Calibrator, FindingMap, operating_points_to_json
 from medclassify.dicom import NewInstance, write_image
 from medclassify.display import png_bytes
+from medclassify.records import OperatingPoint, Split
 
 THRESHOLDS = {"cardiomegaly": 0.40, "effusion": 0.31, "nodule": 0.22, "consolidation": 0.35, "pneumothorax": 0.12}
 SIDE = 320
@@ -85,6 +87,7 @@ def build_run(tmp_path_factory: pytest.TempPathFactory, originals: Path) -> Buil
         sanity: dict | None = None,
         names: tuple[str, ...] = tuple(THRESHOLDS),
         explained: int = 4,
+        uncalibrated: tuple[str, ...] = (),
     ) -> Path:
         root = tmp_path_factory.mktemp("runs") / "run"
         (root / "explain").mkdir(parents=True)
@@ -96,6 +99,8 @@ def build_run(tmp_path_factory: pytest.TempPathFactory, originals: Path) -> Buil
         pd.DataFrame(
             {"sample_id": [file.stem for file in files], "path": [str(file) for file in files], "modality": "DX"}
         ).to_parquet(root / "manifest.parquet")
+        (root / "model").mkdir()
+        (root / "model" / "model.json").write_text(json.dumps(_model(thresholds, uncalibrated)))
         cases = []
         for file in files[:explained]:
             name = f"{file.stem}_{names[0]}.npz".replace("/", "-")
@@ -135,6 +140,17 @@ def _rows(files: list[Path], thresholds: dict[str, float]) -> list[dict]:
                 }
             )
     return rows
+
+
+def _model(thresholds: dict[str, float], uncalibrated: tuple[str, ...]) -> dict:
+    maps = []
+    for name in thresholds:
+        lost = name in uncalibrated
+        note = "NOT CALIBRATED: 3 positives and 97 negatives, at least 5 of each are needed" if lost else "Platt"
+        maps.append(FindingMap(name, "identity" if lost else "platt", 1.0, 0.0, 3 if lost else 60, 97, 0, note, fallback=lost))
+    points = [OperatingPoint(name, value, "sensitivity >= 0.90", Split.CALIBRATE, 60, 97) for name, value in thresholds.items()]
+    calibrator = Calibrator("multilabel", Split.CALIBRATE, "m" * 64, tuple(maps))
+    return {"calibrator": calibrator.to_json(), "operating_points": operating_points_to_json(points)}
 
 
 def _saliency(seed: int) -> NDArray[np.float32]:

@@ -150,6 +150,14 @@ def test_a_verdict_is_stored_with_what_was_shown(build_run, open_page: Open) -> 
     assert page.text[0].value == "large heart; 'quoted'"
 
 
+def test_a_probability_that_was_never_calibrated_says_so(build_run, open_page: Open) -> None:
+    page = open_page(build_run(uncalibrated=("effusion",)), reader="Dr Ida", sample="sample-003")
+    said = words(page)
+    assert said.count(">doubtful<") == 1
+    button(page, "effusion").click().run()
+    assert "effusion: NOT CALIBRATED: 3 positives and 97 negatives" in page.caption[-1].value.replace("\\", "")
+
+
 def test_accepting_the_rest_stores_one_decision_each(build_run, open_page: Open) -> None:
     run = build_run()
     page = open_page(run, reader="Dr Ida", sample="sample-003")

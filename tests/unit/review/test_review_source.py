@@ -5,7 +5,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from medclassify.calibration import Calibrator, FindingMap, operating_points_to_json
 from medclassify.errors import ReviewError, RunError
+from medclassify.records import OperatingPoint, Split
 from medclassify.review import open_review_run, read_explanations
 
 
@@ -21,12 +23,28 @@ def run(tmp_path: Path, predictions: pd.DataFrame) -> Path:
     np.savez(root / "explain" / "a_effusion.npz", saliency=np.ones((4, 5), dtype=np.float32))
     case = {"sample_id": "a", "finding": "effusion", "file": "a_effusion.npz", "layer": "conv_head", "score": 2.5}
     write_index(root, {"limit": {"effusion": 3.0}, "sanity": None, "cases": [case]})
+    (root / "model").mkdir()
+    write_model(root)
     write_facts(root, {"synthetic": True, "weights": {"fallback": True}})
     return root
 
 
 def write_index(root: Path, index: object) -> None:
     (root / "explain" / "index.json").write_text(json.dumps(index))
+
+
+def write_model(root: Path, warning: str = "", effusion: float = 0.30) -> None:
+    maps = (
+        FindingMap("effusion", "platt", 1.0, 0.0, 60, 60, 0, "Platt"),
+        FindingMap("nodule", "identity", 1.0, 0.0, 3, 97, 0, "NOT CALIBRATED: 3 positives", fallback=True),
+    )
+    calibrator = Calibrator("multilabel", Split.CALIBRATE, "m" * 64, maps)
+    points = [
+        OperatingPoint("effusion", effusion, "sensitivity >= 0.90", Split.CALIBRATE, 60, 60, warning),
+        OperatingPoint("nodule", 0.50, "sensitivity >= 0.90", Split.CALIBRATE, 3, 97, "nodule: chosen from 3 positives"),
+    ]
+    model = {"calibrator": calibrator.to_json(), "operating_points": operating_points_to_json(points)}
+    (root / "model" / "model.json").write_text(json.dumps(model))
 
 
 def write_facts(root: Path, facts: dict) -> None:
@@ -43,6 +61,25 @@ def test_a_run_is_opened_with_what_its_readers_need(run: Path) -> None:
     assert opened.original("b") == ("/data/x.dcm", "CR")
     assert opened.of_sample("b")["finding"].tolist() == ["effusion", "nodule"]
     assert opened.of_sample("../../etc/passwd").empty
+
+
+def test_what_fit_warned_of_is_known_by_finding(run: Path) -> None:
+    assert open_review_run(run).doubts == {"nodule": ("nodule: NOT CALIBRATED: 3 positives", "nodule: chosen from 3 positives")}
+    write_model(run, warning="effusion: the sensitivity may be anything")
+    assert open_review_run(run).doubts["effusion"] == ("effusion: the sensitivity may be anything",)
+
+
+def test_predictions_called_at_other_thresholds_than_the_frozen_ones_are_refused(run: Path) -> None:
+    write_model(run, effusion=0.31)
+    with pytest.raises(ReviewError, match=r"effusion was called at 0.3, and its operating point in model.json is 0.31"):
+        open_review_run(run)
+
+
+@pytest.mark.parametrize("text", ["{}", "[]", "no json", '{"calibrator": {}, "operating_points": {}}'])
+def test_a_model_json_that_is_none_is_refused(run: Path, text: str) -> None:
+    (run / "model" / "model.json").write_text(text)
+    with pytest.raises(ReviewError, match=r"model.json: calibrators and operating points cannot be read"):
+        open_review_run(run)
 
 
 def test_a_real_run_with_published_weights_raises_no_flag(run: Path) -> None:

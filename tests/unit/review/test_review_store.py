@@ -60,6 +60,12 @@ def test_time_is_kept_in_utc(path: Path, decision: ReviewDecision) -> None:
     assert sqlite3.connect(path).execute("SELECT decided_at FROM decisions").fetchone() == ("2026-03-01T12:00:00.000000+00:00",)
 
 
+def test_what_is_confirmed_is_on_the_disk(path: Path) -> None:
+    with ReviewStore(path)._engine.connect() as connection:  # a kill cannot show this; a power cut would
+        assert connection.exec_driver_sql("PRAGMA synchronous").scalar_one() == 2  # FULL
+        assert connection.exec_driver_sql("PRAGMA journal_mode").scalar_one() == "wal"
+
+
 def test_a_second_verdict_is_added_not_written_over(path: Path, decision: ReviewDecision) -> None:
     store = ReviewStore(path)
     store.append(decision)
