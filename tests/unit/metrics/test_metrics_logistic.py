@@ -59,6 +59,8 @@ def test_probabilities_of_0_and_1_are_moved_and_counted():
     for found in (metrics.calibration_intercept(y, p), metrics.calibration_slope(y, p)):
         assert found.note == "3 probabilities moved to within [1e-9, 1 - 1e-9]"
         assert np.isfinite([found.value, found.ci_low, found.ci_high]).all()
+    p[:3] = [1e-8, 1 - 1e-8, 1e-8]
+    assert metrics.calibration_intercept(y, p).note == ""
 
 
 def test_separation_and_constant_probabilities_have_no_slope():

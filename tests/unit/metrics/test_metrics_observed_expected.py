@@ -19,6 +19,17 @@ def test_it_is_positives_over_the_sum_of_probabilities():
     assert found.ci_method == "log-delta"
 
 
+@pytest.mark.parametrize("factor", [0.3, 1.5])
+def test_the_width_is_that_of_copied_rows(factor):
+    rng = np.random.default_rng(1)
+    p = rng.choice([0.05, 0.6], 800)
+    y = rng.random(800) < factor * p
+    found = metrics.oe_ratio(y, p)
+    copies = rng.integers(0, 800, (4000, 800))
+    spread = np.log(y[copies].sum(axis=1) / p[copies].sum(axis=1)).std()
+    assert np.log(found.ci_high / found.ci_low) == pytest.approx(2 * 1.963 * spread, rel=0.04)
+
+
 @pytest.mark.parametrize("factor", [0.5, 1.0, 1.5])
 def test_planted_over_and_underestimation_is_found(factor):
     found = metrics.oe_ratio(*forecasts(4000, factor))
