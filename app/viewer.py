@@ -68,6 +68,10 @@ def _overlaid(
         st.error(plain(str(error)))
         return None
     _show_legend(limit, saliency.layer)
+    if (run.explanations.sanity or {}).get("passed") is False:
+        st.caption(
+            ":material/warning: The maps stay much the same when the weights are random: they say little about the model."
+        )
     session.was_shown(sample_id, f"saliency/{finding}")
     return pixels
 
@@ -79,7 +83,7 @@ def _show_sanity(run: ReviewRun) -> None:
     elif sanity.get("passed") is True:
         st.badge("sanity check passed", icon=":material/check:", color="green")
     else:
-        st.badge("SANITY CHECK FAILED: these maps say little about the model", icon=":material/warning:", color="red")
+        st.badge("SANITY CHECK FAILED", icon=":material/warning:", color="red")
 
 
 def _show_legend(limit: float, layer: str) -> None:
