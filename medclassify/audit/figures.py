@@ -70,7 +70,7 @@ def reliability_figure(finding: str, bins: ReliabilityBins, probabilities: NDArr
     edge = _edge(bins, probabilities)
     with mpl.rc_context(_STYLE):
         figure = Figure(figsize=(3.1, 3.5))
-        axes, below = figure.add_axes((0.17, 0.32, 0.76, 0.66)), figure.add_axes((0.17, 0.13, 0.76, 0.12))
+        axes, below = figure.add_axes((0.19, 0.32, 0.75, 0.66)), figure.add_axes((0.19, 0.13, 0.75, 0.12))
         axes.plot([0, edge], [0, edge], color="#BBBBBB", linestyle="--", linewidth=1)
         errors = np.abs(np.vstack([bins.observed - bins.ci_low, bins.ci_high - bins.observed]))
         points = {"color": BLUE, "ecolor": SKY, "elinewidth": 1.5, "markersize": 4, "linewidth": 1}
@@ -184,7 +184,7 @@ def _unit_ticks(axes: Axes) -> None:
 def _edge(bins: ReliabilityBins, probabilities: NDArray[np.float64]) -> float:
     """Where the axes end: rare findings have all their probabilities near 0, and would not be seen on a scale up to 1."""
     largest = max(float(bins.ci_high.max()), float(np.quantile(probabilities, 0.995)))
-    return next(edge for edge in (0.1, 0.2, 0.4, 1.0) if largest <= edge or edge == 1.0)
+    return next(edge for edge in (0.1, 0.2, 0.4, 0.6, 1.0) if largest <= edge or edge == 1.0)
 
 
 def _thinned(

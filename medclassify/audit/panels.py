@@ -16,11 +16,11 @@ _TRUTH = {1: "present", 0: "absent", None: "not labelled"}
 
 
 def roc_panels(result: AuditResult, cells: list[FindingCells]) -> list[Panel]:
-    """A ROC curve for each finding that has both classes: name, figure, caption."""
+    """A ROC curve for each finding whose AUROC is estimable: name, figure, caption."""
     panels = []
     for cell in (each.whole for each in cells):
         row = result.estimate(cell.finding, "auroc")
-        if row is None or not cell.n_pos or not cell.n_neg:
+        if row is None or row.estimate.value is None:
             continue
         caption = f"AUROC {estimate_text(row.estimate, 'auroc', n_pos=cell.n_pos, n_neg=cell.n_neg)}"
         curve = metrics.roc_curve_points(cell.positive, cell.score)
@@ -29,12 +29,13 @@ def roc_panels(result: AuditResult, cells: list[FindingCells]) -> list[Panel]:
 
 
 def reliability_panels(result: AuditResult, cells: list[FindingCells]) -> list[Panel]:
-    """A reliability diagram for each finding with both classes: name, figure, caption."""
+    """A reliability diagram for each finding whose calibration is estimable: name, figure, caption."""
     if not result.table.is_probability:
         return []
     panels = []
     for cell in (each.whole for each in cells):
-        if not cell.n_pos or not cell.n_neg:
+        row = result.estimate(cell.finding, "calibration_intercept")
+        if row is None or row.estimate.value is None:
             continue
         caption = calibration_caption(result, cell.finding)
         bins = metrics.reliability_bins(cell.positive, cell.score, patients=cell.patients)

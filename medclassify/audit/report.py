@@ -115,9 +115,12 @@ def _pictures(result: AuditResult, facts: ReportFacts) -> dict[str, Any]:
     from medclassify.audit.panels import case_view, reliability_panels, roc_panels
 
     cells = list(finding_cells(result.table))
+    rocs = roc_panels(result, cells)
+    drawn = {name for name, _, _ in rocs}
     return {
         "masked": ", ".join(f"{each.whole.finding} {each.masked:,}" for each in cells if each.masked),
-        "rocs": roc_panels(result, cells),
+        "rocs": rocs,
+        "undrawn": ", ".join(name for name in result.table.findings if name not in drawn),
         "reliabilities": reliability_panels(result, cells),
         "subgroups": subgroups.subgroup_views(result, forest_figure) if result.table.attributes else [],
         "cases": [case_view(case) for case in facts.explanations],

@@ -118,7 +118,7 @@ def _on_average(intercept: Estimate) -> str:
 
 def _spread(slope: Estimate | None) -> str:
     if slope is None or slope.value is None or slope.ci_low is None or slope.ci_high is None:
-        return "Over- or underconfidence: sample too small to say."
+        return "Over- or underconfidence: too few samples."
     if slope.ci_high < 1:
         return "Too extreme (overconfident)."
     if slope.ci_low > 1:

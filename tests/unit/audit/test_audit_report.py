@@ -28,6 +28,7 @@ class Page(HTMLParser):
         self.tags: list[tuple[str, dict[str, str | None]]] = []
         self.open: list[str] = []
         self.words: list[str] = []
+        self.titles: list[str] = []
         self.unbalanced: list[str] = []
         self.feed(html)
         self.close()
@@ -48,6 +49,8 @@ class Page(HTMLParser):
             self.unbalanced.append(tag)
 
     def handle_data(self, data: str) -> None:
+        if self.open[-1:] == ["title"]:
+            self.titles.append(data)
         if not {"style", "title", "desc"} & set(self.open[-1:]):
             self.words.append(data)
 
@@ -216,6 +219,10 @@ def test_undefined_numbers_are_said_and_the_macro_lists_them(make_predictions, w
     assert "not estimable (n₊=3)" in page.text
     assert "leaves out Nodule: not estimable (n₊=3)" in page.text
     assert "over 1 of 2 findings" in page.text
+    # A curve through three positives would show three patients, and nothing about the model.
+    assert "No curves, for too few samples: Nodule." in page.text
+    assert not any("ROC curve of Nodule" in title for title in page.titles)
+    assert any("ROC curve of Effusion" in title for title in page.titles)
 
 
 def test_no_cell_is_blank(make_predictions, tmp_path: Path) -> None:

@@ -80,7 +80,7 @@ def test_p_values(p: float | None, text: str) -> None:
         (ok(0.0, -0.1, 0.1), ok(0.6, 0.5, 0.7), "No shift seen: {}. Too extreme (overconfident)."),
         (ok(0.0, -0.1, 0.1), ok(1.6, 1.5, 1.7), "No shift seen: {}. Too cautious (underconfident)."),
         (ok(0.0, -0.9, 0.9), ok(1.0, 0.5, 1.5), "No shift seen: {}. Over- or underconfidence: uncertain (slope 0.50–1.50)."),
-        (ok(0.0, -0.1, 0.1), UNDEFINED, "No shift seen: {}. Over- or underconfidence: sample too small to say."),
+        (ok(0.0, -0.1, 0.1), UNDEFINED, "No shift seen: {}. Over- or underconfidence: too few samples."),
     ],
 )
 def test_calibration_in_words(intercept: Estimate, slope: Estimate, words: str) -> None:
