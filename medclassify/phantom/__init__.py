@@ -1,8 +1,9 @@
 """Renders the demonstration dataset: synthetic chest radiographs as DICOM, with findings drawn by their physics."""
 
 from medclassify.phantom.anatomy import Anatomy, draw_anatomy
-from medclassify.phantom.dataset import dataset_name, mask_path, render_dataset
+from medclassify.phantom.dataset import dataset_name, render_dataset
 from medclassify.phantom.detector import Exposure
+from medclassify.phantom.files import mask_path
 from medclassify.phantom.findings import FINDINGS, Lesion
 from medclassify.phantom.population import Exam, draw_patient
 from medclassify.phantom.radiograph import Radiograph, Scene, render_radiograph

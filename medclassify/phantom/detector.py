@@ -82,7 +82,7 @@ def develop(signal: Map, site: Site) -> NDArray[np.uint16]:
     log = -np.log(signal)
     rows, columns = log.shape
     middle = log[rows // 6 : 3 * rows // 4 : 4, columns // 5 : 4 * columns // 5 : 4]
-    low, high = np.percentile(middle, (4, 98))
+    low, high = np.percentile(middle, (10, 98))
     grey = (log - low) / max(high - low, 0.5)
     if site.flatten:
         slow = blur(np.clip(grey, -0.4, 1.3), 26 / site.spacing)

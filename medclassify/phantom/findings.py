@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from medclassify.phantom.anatomy import Anatomy
 from medclassify.phantom.chest import Chest, cage_half_width, diaphragm, heart_center
-from medclassify.phantom.grid import HEIGHT, WIDTH, Map, X, Y, add_threads, cloud, ellipse, rise, window
+from medclassify.phantom.grid import HEIGHT, WIDTH, Map, X, Y, add_threads, chord, cloud, ellipse, rise, window
 
 FINDINGS = ("cardiomegaly", "effusion", "nodule", "consolidation", "pneumothorax")
 """In the order of the label table."""
@@ -60,7 +60,7 @@ class Layers:
 def draw_effusion(layers: Layers, lesion: Lesion) -> Mask:
     """Fluid in the pleural space: it fills the angle, hides the dome and climbs the side wall in a meniscus."""
     rng = np.random.default_rng([lesion.seed, 11])
-    height = 26 + 120 * lesion.severity**1.2
+    height = 22 + 130 * lesion.severity
     medial = 0.25 * layers.anatomy.cage_half_width
     across = np.clip((lesion.side * X - medial) / (layers.chest.half_width - medial), 0, 1)
     bottom = float(layers.chest.dome.min()) + layers.anatomy.sulcus
@@ -75,36 +75,44 @@ def draw_effusion(layers: Layers, lesion: Lesion) -> Mask:
 
 
 def draw_nodule(layers: Layers, lesion: Lesion) -> Mask:
-    """A solid sphere, 10 to 30 mm across, slightly lobulated, in a lung and clear of the heart."""
+    """One to five solid spheres, 10 to 30 mm across, slightly lobulated, in a lung and clear of the heart."""
     rng = np.random.default_rng([lesion.seed, 12])
-    radius = 5.0 + 10.0 * lesion.severity
-    center = _place(rng, layers.anatomy, lesion.side, room=0.8 * radius)
+    mask = np.zeros((HEIGHT, WIDTH), bool)
+    largest = 5.0 + 10.0 * lesion.severity
+    for number in range(1 + int(5.0 * lesion.severity * rng.random())):
+        radius = largest if number == 0 else rng.uniform(0.5, 1.0) * largest
+        center = _place(rng, layers.anatomy, lesion.side, room=0.8 * radius)
+        _add_sphere(layers, mask, rng, center, radius, lesion.contrast)
+    return mask
+
+
+def _add_sphere(
+    layers: Layers, mask: Mask, rng: np.random.Generator, center: tuple[float, float], radius: float, contrast: float
+) -> None:
     reach = 1.3 * radius
     part = window(center[0] - reach, center[0] + reach, center[1] - reach, center[1] + reach)
     turn = np.arctan2(part.y - center[1], part.x - center[0])
     lobes = 1 + 0.06 * np.sin(3 * turn + rng.uniform(0, 6)) + 0.04 * np.sin(5 * turn + rng.uniform(0, 6))
     inside = ellipse(part, center, (radius, radius * rng.uniform(0.88, 1.0)), rng.uniform(0, 3)) / lobes**2
-    density = 1.25 + 0.75 * rng.random()  # from solid to partly calcified
-    ray = 2 * radius * np.sqrt(np.clip(1 - inside, 0, None)) * lesion.contrast
+    density = rng.uniform(1.6, 2.4)  # from solid to partly calcified
+    ray = 2 * radius * chord(inside) * contrast
     tissue, lung = layers.tissue[part.rows, part.columns], layers.lung[part.rows, part.columns]
     tissue += density * ray
     lung -= np.minimum(ray, lung)
-    mask = np.zeros((HEIGHT, WIDTH), bool)
-    mask[part.rows, part.columns] = inside < 1
-    return mask
+    mask[part.rows, part.columns] |= inside < 1
 
 
 def draw_consolidation(layers: Layers, lesion: Lesion) -> Mask:
     """Airspaces filled with fluid: a fluffy patch with soft edges, open bronchi in it, its vessels no longer seen."""
     rng = np.random.default_rng([lesion.seed, 13])
     center = _place(rng, layers.anatomy, lesion.side, low=0.35)
-    size = 26 + 26 * lesion.severity
+    size = 28 + 26 * lesion.severity
     axes = (size * rng.uniform(0.8, 1.1), size * rng.uniform(0.8, 1.2))
     radius = np.sqrt(ellipse(None, center, axes, rng.uniform(-0.6, 0.6)))
     shape = rise((1.20 - radius + 0.34 * cloud(rng, 24)) / 0.85)
     texture = np.exp(0.16 * cloud(rng, 5) + 0.22 * cloud(rng, 11))
     bronchi = _bronchi(rng, center, size)
-    share = np.clip((0.26 + 0.42 * lesion.severity) * shape * texture * (1 - 0.45 * bronchi), 0, 0.92)
+    share = np.clip((0.24 + 0.50 * lesion.severity) * shape * texture * (1 - 0.35 * bronchi), 0, 0.92)
     visible = (shape > 0.35) & (layers.lung > 8)
     _replace(layers, share * np.float32(lesion.contrast))
     return visible
@@ -112,20 +120,21 @@ def draw_consolidation(layers: Layers, lesion: Lesion) -> Mask:
 
 def draw_pneumothorax(layers: Layers, lesion: Lesion) -> Mask:
     """Air between chest wall and a partly collapsed lung: no markings beyond the thin line of the visceral pleura."""
-    gap = 10 + 38 * lesion.severity
+    gap = 8 + 46 * lesion.severity
     half = np.interp(Y - 1.15 * gap, Y[:, 0], layers.chest.half_width[:, 0]).astype(np.float32)
     half -= gap * (0.22 + 0.78 * np.clip(1 - Y / (0.95 * layers.anatomy.dome), 0, 1))
     beyond = lesion.side * X - half
-    space = (beyond > 0) & (lesion.side * X > 0) & (layers.lung > 0)
+    space = (beyond > 0) & (lesion.side * X > 15) & (layers.lung > 0)
+    visible = space & (layers.lung > 8)
     # Part of the ray still runs through lung in front of or behind the air.
-    emptied = np.where(space, np.float32(0.55 + 0.40 * lesion.severity) * rise(beyond / 5 + 0.25), 0)
+    emptied = np.where(space, np.float32(0.55 + 0.40 * lesion.severity) * rise(beyond / 4), 0)
     squeezed = 1 + 0.22 * lesion.severity
     same_side = lesion.side * X > 0
     layers.vessels[:] = np.where(same_side, np.where(space, 0, layers.vessels * squeezed), layers.vessels)
     line = np.exp(-((beyond / 1.0) ** 2)) * (layers.lung > 6) * same_side
     layers.lung *= 1 - np.float32(lesion.contrast) * emptied
-    layers.tissue += np.float32(lesion.contrast * (3.0 + 2.0 * lesion.severity)) * line
-    return space & (layers.lung > 1)
+    layers.tissue += np.float32(lesion.contrast * (3.5 + 4.0 * lesion.severity)) * line
+    return visible
 
 
 def _replace(layers: Layers, share: Map) -> None:
@@ -162,14 +171,16 @@ def _bronchi(rng: np.random.Generator, center: tuple[float, float], size: float)
     for spread in (-0.42, -0.05, 0.38):
         angle = heading + spread * along / along[-1] + rng.normal(0, 0.12)
         x, y = start[0] + along * np.cos(angle), start[1] + along * np.sin(angle)
-        add_threads(board, np.stack([x, y], 1), np.full(80, 1.4), np.full(80, along[-1] / 80))
+        add_threads(board, np.stack([x, y], 1), np.full(80, 1.2), np.full(80, along[-1] / 80))
     return np.clip(board / 2.2, 0, 1)
 
 
 DRAWERS = {
     "effusion": draw_effusion,
-    "nodule": draw_nodule,
-    "consolidation": draw_consolidation,
     "pneumothorax": draw_pneumothorax,
+    "consolidation": draw_consolidation,
+    "nodule": draw_nodule,
 }
-"""Every finding that is drawn onto a healthy chest; cardiomegaly is a matter of anatomy."""
+"""Every finding that is drawn onto a healthy chest, in this order: air leaves the fluid below it, and no airspace fills in it.
+
+Cardiomegaly is a matter of anatomy."""

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from medclassify.config import PhantomConfig
-from medclassify.phantom.anatomy import draw_anatomy
+from medclassify.phantom.anatomy import Anatomy, draw_anatomy
 from medclassify.phantom.detector import Exposure
 from medclassify.phantom.findings import FINDINGS, Lesion
 from medclassify.phantom.radiograph import Scene
-from medclassify.phantom.site import SITES, Encoding, Site
+from medclassify.phantom.site import SITES, Encoding
 
-VERSION = 1
+VERSION = 2
 """Of the rendering: raised whenever the same config gives other pixels, headers or labels."""
 
 FAINT = 0.22
@@ -72,6 +72,15 @@ class Exam:
     split: str
 
 
+@dataclass(frozen=True, slots=True)
+class _Person:
+    number: int
+    sex: str
+    age: int
+    site_key: str
+    anatomy: Anatomy
+
+
 def draw_patient(config: PhantomConfig, number: int) -> list[Exam]:
     """Draws one patient's pictures.
 
@@ -83,27 +92,20 @@ def draw_patient(config: PhantomConfig, number: int) -> list[Exam]:
         One to four exams, in order of time; patient 0 always has two or more.
     """
     rng = np.random.default_rng([config.seed, number, VERSION])
-    sex = "F" if rng.random() < 0.5 else "M"
-    age = int(np.clip(rng.normal(57, 17), 18, 92))
-    site_key = "A" if rng.random() < 0.55 else "B"
+    person = _draw_person(rng, number)
     images = max(1 + int(rng.choice(4, p=_IMAGES)), 2 if number == 0 else 1)
-    ratio = _heart_ratio(rng, age)
-    anatomy = draw_anatomy(rng, sex, age, ratio)
-    course = _draw_course(rng, studies=images, large_heart=ratio > 0.5, ward=site_key == "B")
+    course = _draw_course(rng, person, studies=images)
     day = int(rng.integers(0, 1200))
     exams: list[Exam] = []
-    study = -1
-    view = ""
+    study, view = -1, ""
     for image in range(images):
         if image == 0 or rng.random() < 0.75:
             study += 1
             day += int(rng.integers(2, 60)) if image else 0
-            view = "PA" if rng.random() < SITES[site_key].pa_share else "AP"
-        lesions = _fade(course[study], sex, config)
-        scene = _draw_scene(rng, config, anatomy=anatomy, site=SITES[site_key], view=view, lesions=lesions)
-        exams.append(
-            _exam(config, rng, scene, number=number, image=image, study=study, sex=sex, age=age, site_key=site_key, day=day)
-        )
+            view = "PA" if rng.random() < SITES[person.site_key].pa_share else "AP"
+        scene = _draw_scene(rng, config, person, view, _fade(course[study], person.sex, config))
+        flip = bool(rng.random() < FLIPPED)
+        exams.append(_exam(config, person, scene, image=image, study=study, day=day, flip=flip))
     return exams
 
 
@@ -123,21 +125,27 @@ def uid(config: PhantomConfig, *names: object) -> str:
     return f"2.25.{int.from_bytes(hashlib.blake2b(text.encode(), digest_size=16).digest(), 'big')}"
 
 
-def _heart_ratio(rng: np.random.Generator, age: int) -> float:
+def _draw_person(rng: np.random.Generator, number: int) -> _Person:
+    sex = "F" if rng.random() < 0.5 else "M"
+    age = int(np.clip(rng.normal(57, 17), 18, 92))
+    site_key = "A" if rng.random() < 0.55 else "B"
     enlarged = rng.random() < 0.20 + 0.20 * np.clip((age - 40) / 40, 0, 1)
     ratio = rng.normal(0.572, 0.038) if enlarged else rng.normal(0.432, 0.029)
-    return float(np.clip(ratio, 0.36, 0.68))
+    anatomy = draw_anatomy(rng, sex, age, float(np.clip(ratio, 0.36, 0.68)))
+    return _Person(number, sex, age, site_key, anatomy)
 
 
-def _draw_course(rng: np.random.Generator, *, studies: int, large_heart: bool, ward: bool) -> list[dict[str, Lesion]]:
+def _draw_course(rng: np.random.Generator, person: _Person, studies: int) -> list[dict[str, Lesion]]:
     """What a patient has at each study: a nodule stays, the others come and go."""
-    shift = 0.04 if ward else 0.0
-    chance = {"nodule": 0.24, "consolidation": 0.24 + shift, "pneumothorax": 0.17}
+    shift = 0.04 if person.site_key == "B" else 0.0
+    large_heart = person.anatomy.heart_ratio > 0.5
+    chance = {"nodule": 0.30, "consolidation": 0.24 + shift, "pneumothorax": 0.22}
     has = {name: bool(rng.random() < share) for name, share in chance.items()}
-    has["effusion"] = bool(rng.random() < 0.18 + shift + 0.14 * large_heart + 0.08 * has["consolidation"])
+    has["effusion"] = bool(rng.random() < 0.22 + shift + 0.14 * large_heart + 0.08 * has["consolidation"])
     # Severity leans to the plain end; the rest is what makes the task hard.
-    start = {name: float(np.clip(rng.beta(1.5, 1.2), 0.03, 1)) for name in _DRAWN}
+    start = {name: float(np.clip(rng.beta(1.6, 1.1), 0.03, 1)) for name in _DRAWN}
     side = {name: int(rng.choice([-1, 1])) for name in _DRAWN}
+    side["nodule"] = -side["pneumothorax"]  # no sphere hangs in the air
     seeds = {name: int(rng.integers(2**31)) for name in _DRAWN}
     course = []
     for number in range(studies):
@@ -160,7 +168,7 @@ def _fade(lesions: dict[str, Lesion], sex: str, config: PhantomConfig) -> dict[s
 
 
 def _draw_scene(
-    rng: np.random.Generator, config: PhantomConfig, *, anatomy, site: Site, view: str, lesions: dict[str, Lesion]
+    rng: np.random.Generator, config: PhantomConfig, person: _Person, view: str, lesions: dict[str, Lesion]
 ) -> Scene:
     anterior = view == "AP"
     exposure = Exposure(
@@ -171,13 +179,13 @@ def _draw_scene(
         magnification=float(rng.uniform(1.02, 1.07) if anterior else rng.uniform(0.99, 1.03)),
         seed=int(rng.integers(2**31)),
     )
-    letters = [("L", (148.0 + rng.normal(0, 5), -36.0 + rng.normal(0, 5)))]
+    letters = [("L", (138.0 + rng.normal(0, 5), -36.0 + rng.normal(0, 5)))]
     marked = rng.random() < (_GIVEN_AWAY if "pneumothorax" in lesions else _FALSE_MARKER)
     if marked and "site_marker" in config.faults:
         letters.append(GIVEAWAY)
     return Scene(
-        anatomy=anatomy,
-        site=site,
+        anatomy=person.anatomy,
+        site=SITES[person.site_key],
         view=view,
         exposure=exposure,
         lift=float(rng.uniform(6, 26) if anterior else rng.uniform(0, 12)),
@@ -187,16 +195,14 @@ def _draw_scene(
     )
 
 
-def _exam(
-    config: PhantomConfig, rng: np.random.Generator, scene: Scene, *, number: int, image: int, study: int, day: int, **person
-) -> Exam:
-    age, ratio = person["age"], scene.anatomy.heart_ratio
+def _exam(config: PhantomConfig, person: _Person, scene: Scene, *, image: int, study: int, day: int, flip: bool) -> Exam:
+    number, ratio = person.number, scene.anatomy.heart_ratio
     truth = {name: int(name in scene.lesions) for name in FINDINGS} | {"cardiomegaly": int(ratio > 0.5)}
     severity = {name: lesion.severity for name, lesion in scene.lesions.items()}
     if truth["cardiomegaly"]:
         severity["cardiomegaly"] = float(min(1, (ratio - 0.5) / 0.15))
     labels = dict(truth)
-    if rng.random() < FLIPPED and "label_noise_site_b" in config.faults and person["site_key"] == "B":
+    if flip and "label_noise_site_b" in config.faults and person.site_key == "B":
         labels["consolidation"] = 1 - truth["consolidation"]
     date = np.datetime64("2020-01-01") + day
     return Exam(
@@ -206,13 +212,15 @@ def _exam(
         study_uid=uid(config, number, "study", study),
         series_uid=uid(config, number, "series", study, image),
         sop_uid=uid(config, number, "image", image),
+        sex=person.sex,
+        age=person.age,
         study_date=str(date).replace("-", ""),
-        birth_date=f"{2020 - age}0101",
+        birth_date=f"{2020 - person.age}0101",
         encoding=scene.site.encodings[(number + study) % len(scene.site.encodings)],
+        site_key=person.site_key,
         scene=scene,
         truth=truth,
         labels=labels,
         severity=severity,
         split=split_of(config, number, image),
-        **person,
     )

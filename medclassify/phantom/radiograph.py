@@ -70,7 +70,7 @@ def render_radiograph(scene: Scene) -> Radiograph:
     anterior = scene.view == "AP"
     chest = build_chest(scene.anatomy, heart_scale=1.07 if anterior else 1.0, lift=scene.lift, arms=anterior)
     layers = _healthy(scene, chest, anterior)
-    masks = {name: DRAWERS[name](layers, lesion) for name, lesion in scene.lesions.items()}
+    masks = {name: draw(layers, scene.lesions[name]) for name, draw in DRAWERS.items() if name in scene.lesions}
     if scene.anatomy.heart_ratio > 0.5:
         masks["cardiomegaly"] = chest.heart
     water, bone = attenuation(scene.exposure.kvp)

@@ -80,7 +80,7 @@ def _judge(code: int, log: IO[bytes]) -> None:
 
 
 def _main(job: str) -> int:
-    from medclassify.phantom.dataset import write_share
+    from medclassify.phantom.files import write_share
 
     order = json.loads(job)
     config = PhantomConfig(**{**order["config"], "faults": tuple(order["config"]["faults"])})

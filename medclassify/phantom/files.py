@@ -1,0 +1,140 @@
+"""What is written for an exam and for a dataset: pictures, masks, tables, and the note that none of it is real."""
+
+import csv
+import errno
+import io
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from medclassify.config import PhantomConfig
+from medclassify.dicom import NewInstance, write_image
+from medclassify.display import png_bytes
+from medclassify.errors import StorageError
+from medclassify.phantom.findings import FINDINGS
+from medclassify.phantom.population import Exam, draw_patient
+from medclassify.phantom.radiograph import render_radiograph
+
+
+def mask_path(dataset: Path | str, sop_uid: str, finding: str) -> Path:
+    """Where a finding's mask stands: a PNG of the picture's size, 255 inside; only present findings have one."""
+    return Path(dataset) / "masks" / f"{sop_uid}_{finding}.png"
+
+
+def write_exam(folder: Path, exam: Exam) -> None:
+    """Renders one exam and writes its picture and masks."""
+    radiograph = render_radiograph(exam.scene)
+    picture = folder / "images" / f"{exam.name}.dcm"
+    try:
+        write_image(picture, radiograph.pixels, _header(exam))
+        for finding, mask in radiograph.masks.items():
+            mask_path(folder, exam.sop_uid, finding).write_bytes(png_bytes(mask.astype(np.uint8) * 255, level=1))
+    except OSError as error:
+        raise storage_error(error, picture) from error
+    except StorageError as error:
+        if isinstance(error.__cause__, OSError):  # say how to mend it here: this is a cache and no run
+            raise storage_error(error.__cause__, picture) from error
+        raise
+
+
+def storage_error(error: OSError, path: Path) -> StorageError:
+    """Puts a failed write into one line that says how to mend it."""
+    while error.errno is None and isinstance(error.__context__, OSError):  # pydicom raises again without the number
+        error = error.__context__
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return StorageError(
+            f"{path}: the disk is full; a dataset needs about 0.25 MB a picture. Free some space, or set MEDCLASSIFY_CACHE."
+        )
+    return StorageError(f"{path}: cannot be written ({error.strerror or error}). Check the folder and its permissions.")
+
+
+def write_share(folder: Path, config: PhantomConfig, first: int, step: int) -> Iterator[str]:
+    """Writes every ``step``-th patient from ``first`` on; yields the name of each picture when it is written."""
+    for number in range(first, config.patients, step):
+        for exam in draw_patient(config, number):
+            write_exam(folder, exam)
+            yield exam.name
+
+
+def _header(exam: Exam) -> NewInstance:
+    site, exposure = exam.scene.site, exam.scene.exposure
+    return NewInstance(
+        modality=site.modality,
+        photometric=site.photometric,
+        bits_stored=12,
+        transfer_syntax=exam.encoding,
+        patient_id=exam.patient_id,
+        patient_name=f"CANARY^{exam.patient_id}",
+        birth_date=exam.birth_date,
+        accession=f"CANARY{exam.patient_id[-5:]}{exam.study}",
+        sex=exam.sex,
+        age_years=exam.age,
+        study_date=exam.study_date,
+        view=exam.scene.view,
+        site=site.name,
+        manufacturer=site.manufacturer,
+        model_name=site.model,
+        series_description="SYNTHETIC, not for clinical use",
+        study_uid=exam.study_uid,
+        series_uid=exam.series_uid,
+        sop_uid=exam.sop_uid,
+        window_center=site.window[0],
+        window_width=site.window[1],
+        spacing_mm=(site.spacing, site.spacing),
+        kvp=exposure.kvp,
+        exposure_mas=exposure.mas,
+    )
+
+
+def write_tables(folder: Path, exams: Sequence[Exam], *, with_split: bool) -> None:
+    """Writes ``labels.csv``, the generic label file, and ``truth.csv``, what was drawn."""
+    keys = ["path", "patient_id", *FINDINGS, *(["split"] if with_split else [])]
+    labels = [
+        {"path": f"images/{exam.name}.dcm", "patient_id": exam.patient_id, "split": exam.split, **exam.labels} for exam in exams
+    ]
+    _write_csv(folder / "labels.csv", keys, labels)
+    keys = ["path", "sop_uid", "heart_ratio", "mas", *FINDINGS, *(f"{name}_severity" for name in FINDINGS), "letters"]
+    truth = [
+        {
+            "path": f"images/{exam.name}.dcm",
+            "sop_uid": exam.sop_uid,
+            "heart_ratio": f"{exam.scene.anatomy.heart_ratio:.4f}",
+            "mas": exam.scene.exposure.mas,
+            **exam.truth,
+            **{f"{name}_severity": f"{value:.3f}" for name, value in exam.severity.items()},
+            "letters": "".join(text for text, _ in exam.scene.letters),
+        }
+        for exam in exams
+    ]
+    _write_csv(folder / "truth.csv", keys, truth)
+
+
+def _write_csv(path: Path, keys: Sequence[str], rows: Sequence[Mapping[str, object]]) -> None:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, keys, restval="", extrasaction="ignore", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    path.write_text(text.getvalue(), encoding="utf-8")
+
+
+def write_readme(folder: Path, config: PhantomConfig, images: int) -> None:
+    """Writes the note that says what this is and that it is synthetic."""
+    text = _README.format(patients=config.patients, images=images, seed=config.seed)
+    (folder / "README.txt").write_text(text, encoding="utf-8")
+
+
+_README = """SYNTHETIC DATA. NOT FOR CLINICAL USE.
+
+These {images} chest radiographs of {patients} patients (seed {seed}) were computed by medclassify. No person was imaged, and
+no hospital, manufacturer or patient named in them exists. What a network learns from them holds for no patient.
+
+images/      DICOM CR and DX, 12 bit
+masks/       where each finding is: <SOP Instance UID>_<finding>.png, 255 inside
+labels.csv   path, patient_id, findings (1 present, 0 absent)
+truth.csv    what was drawn: severity of each finding, heart-to-thorax ratio, dose, lead letters
+dataset.json which config and version rendered this; written last
+
+The names, birth dates and accession numbers in the headers are invented. Names and accession numbers hold a fixed word,
+so that a search for it shows whether anything of a header leaked.
+"""
