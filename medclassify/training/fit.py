@@ -76,10 +76,11 @@ def fine_tune(
         filename=_BEST,
         monitor=monitor,
         mode="max" if monitor == "tune_auroc" else "min",
-        save_last=True,
         enable_version_counter=False,
     )
-    trainer = _trainer(config, run, [history, best, *_optional_callbacks(config, monitor, bar)], bar)
+    # one of its own: the best one's save_last is as old as the best epoch
+    last = ModelCheckpoint(run.checkpoints, filename=run.last_checkpoint.stem, enable_version_counter=False)
+    trainer = _trainer(config, run, [history, best, last, *_optional_callbacks(config, monitor, bar)], bar)
     classifier.train()  # Lightning leaves a module in the mode it finds it in, and embedding put it into evaluation mode
     _run(trainer, classifier, data, resume)
     if not best.best_model_path:
@@ -116,6 +117,7 @@ def _trainer(config: Config, run: RunLayout, callbacks: list[Callback], bar: boo
     warnings.filterwarnings("ignore", message=".*does not have many workers.*")
     warnings.filterwarnings("ignore", message=".*The number of training batches.*")
     warnings.filterwarnings("ignore", message=".*isinstance.treespec, LeafSpec.*")
+    warnings.filterwarnings("ignore", message=".*exists and is not empty.*")  # a resumed run goes on in its own folders
     _keep_earlier_log(run.logs)
     if torch.cuda.is_available():
         torch.set_float32_matmul_precision("high")  # TF32, on purpose: the mantissa of images is 8 bits
