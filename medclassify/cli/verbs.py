@@ -59,7 +59,7 @@ def _index(arguments: argparse.Namespace, overrides: Sequence[str]) -> None:
     )
     exclusions = arguments.out.with_suffix(".exclusions.csv")
     print(f"wrote {arguments.out} ({len(indexed.manifest)} samples) and {exclusions} ({len(indexed.exclusions)} left out)")
-    print(f"next: medclassify fit configs/chest_xray.yaml --data.source {arguments.out} --model.weights imagenet")
+    print(f"next: medclassify fit configs/generic.yaml --data.source {arguments.out}")
 
 
 def _fit_arguments(parser: argparse.ArgumentParser) -> None:
