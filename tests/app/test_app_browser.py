@@ -17,6 +17,8 @@ from medclassify.review import ReviewStore
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
 Serve = Callable[..., tuple[str, "subprocess.Popen[str]"]]
 
+expect.set_options(timeout=20_000)  # the first page of a server waits for its imports; on a busy machine that takes a while
+
 COMMENT = "<script>document.title='owned'</script> \"axuw\" & 'quotes' **not bold** <img src=x onerror=alert(1)>"
 
 
