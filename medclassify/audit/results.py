@@ -116,6 +116,8 @@ def macro_auroc(
     kept = {row.finding: row.estimate.value for row in rows if row.estimate.value is not None}
     if not kept:
         return Estimate(None, None, None, "", Status.NOT_ESTIMABLE, "no finding is estimable"), left_out
+    if len(kept) == 1:  # its own interval, or one report would print two for one number
+        return next(row.estimate for row in rows if row.finding in kept), left_out
     cells = [each for each in finding_cells(table) if each.whole.finding in kept]
     statistic = _Mean([each.whole for each in cells])
     found = metrics.percentiles(metrics.replicate([statistic], cells[0].n_patients, resamples=bootstrap, seed=seed)[0])
