@@ -61,7 +61,11 @@ def cascading_randomisation(network: EfficientNet, images: Tensor, seed: int = 0
     """
     network = copy.deepcopy(network).eval()
     _, trained = class_activation_maps(network, images)
-    stages: list[tuple[str, nn.Module]] = [("classifier", network.get_classifier()), ("conv_head", network.conv_head), ("bn2", network.bn2)]
+    stages: list[tuple[str, nn.Module]] = [
+        ("classifier", network.get_classifier()),
+        ("conv_head", network.conv_head),
+        ("bn2", network.bn2),
+    ]
     stages += [(f"blocks.{i}", network.blocks[i]) for i in reversed(range(len(network.blocks)))]
     stages += [("conv_stem", network.conv_stem), ("bn1", network.bn1)]
     correlations, similarities = [], []
@@ -89,7 +93,9 @@ def _redraw(layer: nn.Module) -> None:
 def _rank_correlation(first: Tensor, second: Tensor) -> float:
     a, b = first.flatten(0, 1).flatten(1).cpu().numpy(), second.flatten(0, 1).flatten(1).cpu().numpy()
     # a constant map has no ranks, and nothing in common with any other
-    values = [abs(float(spearmanr(x, y).statistic)) if np.ptp(x) > 0 and np.ptp(y) > 0 else 0.0 for x, y in zip(a, b, strict=True)]
+    values = [
+        abs(float(spearmanr(x, y).statistic)) if np.ptp(x) > 0 and np.ptp(y) > 0 else 0.0 for x, y in zip(a, b, strict=True)
+    ]
     return float(np.mean(values))
 
 

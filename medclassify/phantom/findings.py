@@ -58,28 +58,39 @@ class Layers:
 
 
 def draw_effusion(layers: Layers, lesion: Lesion) -> Mask:
-    """Fluid in the pleural space: it fills the angle, hides the dome and climbs the side wall in a meniscus."""
+    """Fluid in the pleural space: it fills the angle, hides the dome and climbs the side wall in a meniscus.
+
+    Two in five stand on both sides, the second lower.
+    """
     rng = np.random.default_rng([lesion.seed, 11])
-    height = 22 + 130 * lesion.severity
+    both = rng.random() < 0.4
+    visible = _fill_side(layers, rng, lesion, lesion.side, lesion.severity)
+    if both:
+        visible |= _fill_side(layers, rng, lesion, -lesion.side, 0.7 * lesion.severity)
+    return visible
+
+
+def _fill_side(layers: Layers, rng: np.random.Generator, lesion: Lesion, side: int, severity: float) -> Mask:
+    height = 28 + 130 * severity
     medial = 0.25 * layers.anatomy.cage_half_width
-    across = np.clip((lesion.side * X - medial) / (layers.chest.half_width - medial), 0, 1)
+    across = np.clip((side * X - medial) / (layers.chest.half_width - medial), 0, 1)
     bottom = float(layers.chest.dome.min()) + layers.anatomy.sulcus
-    level = 0.25 + 0.30 * lesion.severity
+    level = 0.25 + 0.30 * severity
     surface = bottom - height * (level + (1 - level) * across**3) + 2 * cloud(rng, 40)
-    behind = 0.16 * rise((Y - surface) / (0.5 * height) + 1)  # a film of fluid behind the lung, above the meniscus
+    behind = 0.24 * rise((Y - surface) / (0.6 * height) + 1)  # a film of fluid behind the lung, above the meniscus
     share = np.maximum(rise((Y - surface) / (9 + 0.06 * height)), behind)
-    share *= rise((lesion.side * X - medial) / 26 + 0.8) * np.float32(lesion.contrast)
+    share *= rise((side * X - medial) / 26 + 0.8) * np.float32(lesion.contrast)
     visible = (share > 0.35 * lesion.contrast) & (layers.lung > 4)
     _replace(layers, share)
     return visible
 
 
 def draw_nodule(layers: Layers, lesion: Lesion) -> Mask:
-    """One to five solid spheres, 10 to 30 mm across, slightly lobulated, in a lung and clear of the heart."""
+    """One to six solid spheres, 10 to 30 mm across, slightly lobulated, in a lung and clear of the heart."""
     rng = np.random.default_rng([lesion.seed, 12])
     mask = np.zeros((HEIGHT, WIDTH), bool)
-    largest = 5.0 + 10.0 * lesion.severity
-    for number in range(1 + int(5.0 * lesion.severity * rng.random())):
+    largest = 5.5 + 9.5 * lesion.severity
+    for number in range(1 + int(2.6 * lesion.severity + 3.0 * lesion.severity * rng.random())):
         radius = largest if number == 0 else rng.uniform(0.5, 1.0) * largest
         center = _place(rng, layers.anatomy, lesion.side, room=0.8 * radius)
         _add_sphere(layers, mask, rng, center, radius, lesion.contrast)
@@ -94,7 +105,7 @@ def _add_sphere(
     turn = np.arctan2(part.y - center[1], part.x - center[0])
     lobes = 1 + 0.06 * np.sin(3 * turn + rng.uniform(0, 6)) + 0.04 * np.sin(5 * turn + rng.uniform(0, 6))
     inside = ellipse(part, center, (radius, radius * rng.uniform(0.88, 1.0)), rng.uniform(0, 3)) / lobes**2
-    density = rng.uniform(1.6, 2.4)  # from solid to partly calcified
+    density = rng.uniform(1.8, 2.6)  # from solid to partly calcified
     ray = 2 * radius * chord(inside) * contrast
     tissue, lung = layers.tissue[part.rows, part.columns], layers.lung[part.rows, part.columns]
     tissue += density * ray

@@ -1,4 +1,4 @@
-"""Where each file of a run stands. Scripts rely on these names (docs/reference/run-directory.md)."""
+"""Where each file of a run stands. Scripts rely on these names (docs/fit.md)."""
 
 from dataclasses import dataclass
 from pathlib import Path

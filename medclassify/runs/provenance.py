@@ -52,7 +52,9 @@ def read_provenance(run: RunLayout) -> dict[str, Any]:
         facts = json.loads(run.provenance.read_text(encoding="utf-8"))
         dict.items(facts["files"])
     except (ValueError, KeyError, TypeError) as error:
-        raise RunError(f"{run.provenance}: not a provenance record ({error}). The run cannot be verified; fit it again.") from error
+        raise RunError(
+            f"{run.provenance}: not a provenance record ({error}). The run cannot be verified; fit it again."
+        ) from error
     return facts
 
 
