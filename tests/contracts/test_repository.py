@@ -50,8 +50,9 @@ def test_no_file_names_a_package_host_or_a_machine(texts: dict[str, str], phrase
     assert [name for name, text in texts.items() if phrase in text] == []
 
 
-def test_the_word_that_marks_a_patients_name_stays_in_the_tests(texts: dict[str, str]):
-    outside = [name for name, text in texts.items() if CANARY in text and not name.startswith(("tests/", "docs/"))]
+def test_the_word_that_marks_a_patients_name_stays_in_invented_headers(texts: dict[str, str]):
+    allowed = ("tests/", "docs/", "medclassify/phantom/")
+    outside = [name for name, text in texts.items() if CANARY in text and not name.startswith(allowed)]
     assert outside == []
 
 

@@ -1,0 +1,1 @@
+"""One module a verb: joins reading and writing to computing. The command line alone calls them."""
