@@ -39,6 +39,7 @@ class Classifier(LightningModule):
         self.weights: Tensor
         self.register_buffer("weights", weights, persistent=False)
         self._tune: list[tuple[Tensor, Tensor, Tensor]] = []
+        self._best = (-1.0, 0.0)  # the best tune AUROC and its standard error
 
     def forward(self, images: Tensor) -> Tensor:
         """float32 (B, 3, S, S) normalised images → (B, K) logits."""
@@ -69,11 +70,23 @@ class Classifier(LightningModule):
         self._tune.append((logits.cpu(), batch["target"].cpu(), batch["mask"].cpu()))
 
     def on_validation_epoch_end(self) -> None:
+        """Logs the tune AUROC, and ``keep``: the epoch's number where it is within one standard error of the best so far."""
         logits, targets, mask = (torch.cat(parts).double().numpy() for parts in zip(*self._tune, strict=True))
         self._tune.clear()
         score = macro_auroc(logits, targets, mask > 0)
-        if score is not None:
-            self.log("tune_auroc", score, prog_bar=True)
+        if score is None:
+            return
+        error = macro_standard_error(logits, targets, mask > 0)
+        self._best = max(self._best, (score, error))
+        good_enough = score >= self._best[0] - self._best[1]
+        self.log("tune_auroc", score, prog_bar=True)
+        self.log("keep", float(self.current_epoch) if good_enough else -1.0)
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        checkpoint["tune_best"] = self._best
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        self._best = tuple(checkpoint["tune_best"])
 
     def configure_optimizers(self) -> Any:
         """AdamW with two learning rates; biases and normalisation do not decay. One warm-up, then a cosine to zero."""
@@ -100,12 +113,29 @@ def warmup_cosine(step: int, total: int, warmup_share: float) -> float:
 
 def macro_auroc(logits: NDArray, targets: NDArray, mask: NDArray[np.bool_]) -> float | None:
     """Mean AUROC over the findings that have both classes among their known labels; None where no finding has."""
-    scores = [
-        float(roc_auc_score(targets[known, k], logits[known, k]))
-        for k, known in enumerate(mask.T)
-        if 0 < targets[known, k].sum() < known.sum()
-    ]
+    scores = [auroc for auroc, _, _ in _aurocs(logits, targets, mask)]
     return float(np.mean(scores)) if scores else None
+
+
+def macro_standard_error(logits: NDArray, targets: NDArray, mask: NDArray[np.bool_]) -> float:
+    """Standard error of ``macro_auroc`` (Hanley & McNeil 1982, formula 1), findings taken as independent; 0 where there is none."""
+    variances = []
+    for auroc, positives, negatives in _aurocs(logits, targets, mask):
+        q1, q2 = auroc / (2 - auroc), 2 * auroc**2 / (1 + auroc)
+        spread = auroc * (1 - auroc) + (positives - 1) * (q1 - auroc**2) + (negatives - 1) * (q2 - auroc**2)
+        variances.append(max(spread, 0.0) / (positives * negatives))
+    return math.sqrt(sum(variances)) / len(variances) if variances else 0.0
+
+
+def _aurocs(logits: NDArray, targets: NDArray, mask: NDArray[np.bool_]) -> list[tuple[float, float, float]]:
+    """AUROC, positives and negatives of each finding that has both classes."""
+    found = []
+    for k, known in enumerate(mask.T):
+        positives = float(targets[known, k].sum())
+        if 0 < positives < known.sum():
+            auroc = float(roc_auc_score(targets[known, k], logits[known, k]))
+            found.append((auroc, positives, float(known.sum()) - positives))
+    return found
 
 
 def class_weights(targets: NDArray, mask: NDArray[np.bool_], weighting: str) -> Tensor:

@@ -31,7 +31,7 @@ class TrainingResult:
         history: One row an epoch (see ``callbacks.History``).
         best_epoch: The epoch whose weights were kept, from 0.
         monitor: What chose it: ``tune_auroc``, or ``tune_loss`` where no finding has both classes in tune.
-        best_score: Its value.
+        best_score: Its value at that epoch.
         stopped_early: Training ended before ``max_epochs``.
         step_share: Share of an epoch's wall time spent in the model's own step, over all epochs.
     """
@@ -74,7 +74,9 @@ def fine_tune(
     best = ModelCheckpoint(
         run.checkpoints,
         filename=_BEST,
-        monitor=monitor,
+        # the latest epoch within one standard error of the best: on a small tune split the best is often luck, and a later
+        # epoch has the lower learning rate behind it (the one-standard-error rule of Breiman et al. 1984, section 3.4.3)
+        monitor="keep" if monitor == "tune_auroc" else monitor,
         mode="max" if monitor == "tune_auroc" else "min",
         enable_version_counter=False,
     )
@@ -94,7 +96,7 @@ def fine_tune(
         history=tuple(rows),
         best_epoch=int(kept["epoch"]),
         monitor=monitor,
-        best_score=float(best.best_model_score) if best.best_model_score is not None else float("nan"),
+        best_score=next(row[monitor] for row in rows if row["epoch"] == kept["epoch"]),
         stopped_early=len(rows) < config.trainer.max_epochs,
         step_share=sum(r["step_share"] * r["seconds"] for r in rows) / max(sum(r["seconds"] for r in rows), 1e-9),
     )

@@ -8,7 +8,7 @@ import torch
 
 from medclassify.models import create_network
 from medclassify.training import class_weights, fit_head
-from medclassify.training.classifier import macro_auroc, warmup_cosine
+from medclassify.training.classifier import macro_auroc, macro_standard_error, warmup_cosine
 from medclassify.training.loss import multiclass_loss, multilabel_loss
 
 
@@ -69,3 +69,41 @@ def test_head_learns_separable_features_and_skips_a_one_class_finding() -> None:
     # the standardisation is folded into the layer: raw features give the probe's own ranking
     assert macro_auroc(logits[800:], targets[800:], mask[800:]) == pytest.approx(probe.tune_auroc)
     assert (logits[:, 1] == logits[0, 1]).all()
+
+
+def test_standard_error_is_hanley_and_mcneils() -> None:
+    random = np.random.default_rng(0)
+    truth = np.repeat([1.0, 0.0], [20, 30])[:, None]
+    score = truth + random.normal(size=(50, 1))
+    known = np.ones((50, 1), bool)
+    area = macro_auroc(score, truth, known)
+    assert area is not None
+    q1, q2 = area / (2 - area), 2 * area**2 / (1 + area)
+    expected = ((area * (1 - area) + 19 * (q1 - area**2) + 29 * (q2 - area**2)) / 600) ** 0.5
+    assert macro_standard_error(score, truth, known) == pytest.approx(expected)
+    assert macro_standard_error(np.hstack([score, score]), np.hstack([truth, truth]), np.ones((50, 2), bool)) == pytest.approx(
+        expected / 2**0.5
+    )
+
+
+def test_the_latest_epoch_near_the_best_is_kept_and_a_fallen_one_is_not() -> None:
+    from medclassify.config import OptimizerConfig
+    from medclassify.training import Classifier
+
+    classifier = Classifier(create_network("test_efficientnet", 1), ("a",), "multilabel", OptimizerConfig(), torch.ones(1))
+    logged: dict[str, float] = {}
+    classifier.log = lambda name, value, **_: logged.update({name: float(value)})  # type: ignore[method-assign, assignment]
+    truth = torch.tensor([[1.0]] * 20 + [[0.0]] * 20)
+    good, slightly_worse, bad = truth.clone(), truth.clone(), 1 - truth
+    good[:6], slightly_worse[:7] = 0, 0
+    kept = []
+    for logits in (good, slightly_worse, bad):
+        classifier._tune = [(logits, truth, torch.ones(40, 1))]
+        classifier.on_validation_epoch_end()
+        kept.append(logged["keep"] >= 0)
+    assert kept == [True, True, False]
+    state: dict = {}
+    classifier.on_save_checkpoint(state)
+    resumed = Classifier(create_network("test_efficientnet", 1), ("a",), "multilabel", OptimizerConfig(), torch.ones(1))
+    resumed.on_load_checkpoint(state)
+    assert resumed._best == classifier._best
