@@ -86,7 +86,7 @@ def _fill_side(layers: Layers, rng: np.random.Generator, lesion: Lesion, side: i
 
 
 def draw_nodule(layers: Layers, lesion: Lesion) -> Mask:
-    """One to six solid spheres, 10 to 30 mm across, slightly lobulated, in a lung and clear of the heart."""
+    """One to six solid spheres, 11 to 30 mm across, slightly lobulated, in a lung and clear of the heart."""
     rng = np.random.default_rng([lesion.seed, 12])
     mask = np.zeros((HEIGHT, WIDTH), bool)
     largest = 5.5 + 9.5 * lesion.severity
@@ -105,7 +105,7 @@ def _add_sphere(
     turn = np.arctan2(part.y - center[1], part.x - center[0])
     lobes = 1 + 0.06 * np.sin(3 * turn + rng.uniform(0, 6)) + 0.04 * np.sin(5 * turn + rng.uniform(0, 6))
     inside = ellipse(part, center, (radius, radius * rng.uniform(0.88, 1.0)), rng.uniform(0, 3)) / lobes**2
-    density = rng.uniform(1.8, 2.6)  # from solid to partly calcified
+    density = rng.uniform(1.8, 2.6)  # from solid to calcified
     ray = 2 * radius * chord(inside) * contrast
     tissue, lung = layers.tissue[part.rows, part.columns], layers.lung[part.rows, part.columns]
     tissue += density * ray

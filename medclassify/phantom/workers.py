@@ -1,7 +1,7 @@
 """Renders with several processes.
 
-They are started as ``python -m medclassify.phantom.workers`` and not by ``multiprocessing``: a caller's script needs no
-``__main__`` guard, no process inherits a network library's threads, and none imports one.
+They are started as programs of their own and not by ``multiprocessing``: a caller's script needs no ``__main__`` guard, no
+process inherits a network library's threads, and none imports one.
 """
 
 import json
@@ -16,9 +16,10 @@ from typing import IO
 
 import medclassify
 from medclassify.config import PhantomConfig
-from medclassify.errors import MedclassifyError, StorageError
+from medclassify.errors import MedclassifyError, RunError, StorageError
 
 _KNOWN_FAILURE = 3
+_PROGRAM = "import sys; from medclassify.phantom.workers import main; sys.exit(main(sys.argv[1]))"
 
 
 def run_workers(folder: Path, config: PhantomConfig, count: int) -> Iterator[str]:
@@ -34,6 +35,7 @@ def run_workers(folder: Path, config: PhantomConfig, count: int) -> Iterator[str
 
     Raises:
         StorageError: A process could not write.
+        RunError: A process was killed.
         RuntimeError: A process failed in another way; its traceback is the message.
     """
     reader, writer = os.pipe()
@@ -42,7 +44,7 @@ def run_workers(folder: Path, config: PhantomConfig, count: int) -> Iterator[str
     try:
         for index, log in enumerate(logs):
             job = json.dumps({"folder": str(folder.absolute()), "config": asdict(config), "first": index, "step": count})
-            command = [sys.executable, "-m", "medclassify.phantom.workers", job]
+            command = [sys.executable, "-c", _PROGRAM, job]
             running.append(subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=writer, stderr=log, env=_environment()))
         os.close(writer)
         writer = -1
@@ -72,6 +74,10 @@ def _environment() -> dict[str, str]:
 def _judge(code: int, log: IO[bytes]) -> None:
     if code == 0:
         return
+    if code < 0:
+        raise RunError(
+            f"a rendering process was killed by signal {-code}; nothing was kept. Run again, with more memory if it was short."
+        )
     log.seek(0)
     said = log.read().decode(errors="replace").strip()
     if code == _KNOWN_FAILURE:
@@ -79,7 +85,15 @@ def _judge(code: int, log: IO[bytes]) -> None:
     raise RuntimeError(f"a rendering process ended with {code}:\n{said}")
 
 
-def _main(job: str) -> int:
+def main(job: str) -> int:
+    """What a rendering process does: its share of the patients, one line a picture.
+
+    Args:
+        job: JSON: folder, config, first patient and step.
+
+    Returns:
+        The exit code: 0, or 3 for a failure that has a message.
+    """
     from medclassify.phantom.files import write_share
 
     order = json.loads(job)
@@ -92,7 +106,3 @@ def _main(job: str) -> int:
         sys.stderr.write(f"{error}\n")
         return _KNOWN_FAILURE
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(_main(sys.argv[1]))

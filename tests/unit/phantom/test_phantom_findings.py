@@ -70,7 +70,7 @@ def test_the_first_place_is_on_the_side_that_was_asked_for(finding: str, side: i
     assert side * (np.nonzero(mask)[1].mean() - middle) > 10
 
 
-def test_a_nodule_measures_10_to_30_mm() -> None:
+def test_a_nodule_measures_11_to_30_mm() -> None:
     for severity, diameter in ((0.05, 12.0), (1.0, 30.0)):
         shown = scene("nodule", severity, seed=3)
         mask = render_radiograph(shown).masks["nodule"]
