@@ -32,10 +32,13 @@ def main(arguments: list[str]) -> None:
     session.keep_widgets()
     show_warnings(run)
     sample_id = session.current_sample()
-    if sample_id is None:
-        show_worklist(run, store)
-    else:
-        show_case(run, store, sample_id)
+    try:
+        if sample_id is None:
+            show_worklist(run, store)
+        else:
+            show_case(run, store, sample_id)
+    except MedclassifyError as error:
+        st.error(plain(str(error)))
     session.settle_memory()
 
 

@@ -60,25 +60,25 @@ def show_verdict(
     for place, (verdict, label, shortcut, icon) in zip(st.columns(3), _BUTTONS, strict=True):
         place.button(
             label,
-            key=f"verdict/{verdict.value}",
+            key=f"verdict/{verdict.value}/{item.sample_id}/{chosen}",  # a late click must not land on the next finding's button
             icon=icon,
             shortcut=shortcut,
             width="stretch",
             disabled=nobody,
             on_click=_give,
-            args=(store, items, (item,), verdict, comment, verdicts),
+            args=(store, items, (item,), chosen, verdict, comment, verdicts),
         )
     left = tuple(other for other in items if other.finding not in verdicts)
     if len(left) > 1:
         st.button(
             f"Accept the {len(left)} not judged",
-            key="verdict/rest",
+            key=f"verdict/rest/{item.sample_id}",
             shortcut="Shift+A",
             width="stretch",
             disabled=nobody,
             help="Agrees with the model on each finding you have not judged; one decision is stored for each.",
             on_click=_give,
-            args=(store, items, left, Verdict.ACCEPT, None, verdicts),
+            args=(store, items, left, chosen, Verdict.ACCEPT, None, verdicts),
         )
     if nobody:
         st.info("Enter your name or initials at the top right; verdicts are stored under it.")
@@ -88,10 +88,13 @@ def _give(
     store: ReviewStore,
     items: tuple[ReviewItem, ...],
     judged: tuple[ReviewItem, ...],
+    chosen: str,
     verdict: Verdict,
     comment: str | None,
     verdicts: Mapping[str, str],
 ) -> None:
+    if session.chosen_finding() != chosen:
+        return  # the second half of a double click: the first has been stored, and the page has gone on
     now = datetime.now(UTC)
     words = st.session_state.get(comment, "") if comment else ""
     decisions = [

@@ -115,6 +115,17 @@ def test_a_case_is_read_from_the_worklist_to_the_next(demo: tuple[str, Path], pa
     assert watch.errors == []
 
 
+def test_a_double_click_gives_one_verdict(demo: tuple[str, Path], page: Page) -> None:
+    address, run = demo
+    page.goto(f"{address}/?reader=twice&sample=sample-003")
+    for label in ("Accept Shortcut A", "Accept the 4 not judged Shortcut Shift + A"):
+        page.get_by_role("button", name=label, exact=True).dblclick()
+        settled(page)
+    expect(page.get_by_text("All findings of this sample are judged")).to_be_visible()
+    stored = ReviewStore(run / "reviews.sqlite").decisions(reader="twice")
+    assert len({decision.finding for decision in stored}) == len(stored) == 5
+
+
 def test_a_click_on_a_row_opens_its_sample(demo: tuple[str, Path], page: Page) -> None:
     page.goto(f"{demo[0]}/?reader=row")
     table = page.locator("[data-testid=stDataFrame] canvas").first

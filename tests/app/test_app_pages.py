@@ -213,6 +213,16 @@ def test_a_store_that_fails_is_said_and_the_comment_stays(build_run, open_page: 
     assert [decision.comment for decision in stored(run)] == ["do not lose me"]
 
 
+def test_a_store_that_cannot_be_read_is_said(build_run, open_page: Open) -> None:
+    run = build_run()
+    open_page(run, reader="Dr Ida")
+    with sqlite3.connect(run / "reviews.sqlite") as store:
+        store.execute("DROP TABLE decisions")
+    for address in ({}, {"sample": "sample-003"}):
+        (error,) = open_page(run, reader="Dr Ida", **address).error
+        assert "the review store failed" in error.value
+
+
 def test_the_reference_label_is_hidden_until_asked_for(build_run, open_page: Open) -> None:
     run = build_run()
     page = open_page(run, reader="Dr Ida", sample="sample-003")
