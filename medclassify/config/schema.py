@@ -148,7 +148,7 @@ class OptimizerConfig:
         lr: Peak learning rate of the backbone.
         head_lr: Peak learning rate of the head.
         weight_decay: AdamW weight decay; not applied to biases and normalisation.
-        head_warmup: ``probe`` first fits the head alone on the frozen backbone's embeddings (Kumar 2022); ``none`` does not.
+        head_warmup: ``probe`` first fits the head alone on a pretrained backbone's embeddings (Kumar 2022); ``none`` does not.
         warmup_share: Share of steps in which the learning rate rises.
         label_smoothing: Targets are moved this far towards one half.
         class_weighting: ``none``, or ``balanced`` (positives weigh as much as negatives, at most 10 times).

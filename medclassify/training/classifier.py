@@ -118,7 +118,7 @@ def macro_auroc(logits: NDArray, targets: NDArray, mask: NDArray[np.bool_]) -> f
 
 
 def macro_standard_error(logits: NDArray, targets: NDArray, mask: NDArray[np.bool_]) -> float:
-    """Standard error of ``macro_auroc`` (Hanley & McNeil 1982, formula 1), findings taken as independent; 0 where there is none."""
+    """Standard error of ``macro_auroc`` (Hanley & McNeil 1982, formula 1), findings taken as independent; 0 without any."""
     variances = []
     for auroc, positives, negatives in _aurocs(logits, targets, mask):
         q1, q2 = auroc / (2 - auroc), 2 * auroc**2 / (1 + auroc)

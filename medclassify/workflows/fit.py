@@ -58,7 +58,7 @@ def fit(config_path: Path, overrides: Sequence[str] = (), *, resume: bool = Fals
         attributes = with_attributes(dataset.manifest, config.data.attributes)
         _write_inputs(run, config, dataset)
     with stage("training", run):
-        probe, training = learn(network, dataset, config, preprocessing, run, resume=resume)
+        probe, training = learn(network, dataset, config, preprocessing, run, pretrained=weights.loaded > 0, resume=resume)
     with stage("calibrating", run):
         scorer = calibrated(network, dataset, config, preprocessing)
         save_bundle(run.model, scorer.bundle)  # frozen before the test split is read

@@ -36,7 +36,14 @@ def start_network(config: Config) -> tuple[EfficientNet, WeightsReport]:
 
 
 def learn(
-    network: EfficientNet, dataset: Dataset, config: Config, preprocessing: Preprocessing, run: RunLayout, *, resume: bool
+    network: EfficientNet,
+    dataset: Dataset,
+    config: Config,
+    preprocessing: Preprocessing,
+    run: RunLayout,
+    *,
+    pretrained: bool,
+    resume: bool,
 ) -> tuple[HeadProbe | None, TrainingResult]:
     """Fine-tunes the network in place.
 
@@ -46,6 +53,8 @@ def learn(
         config: The run's config.
         preprocessing: What the network expects.
         run: Where checkpoints and logs go.
+        pretrained: The backbone's weights were loaded; a head is not warmed up on random features, whose scale changes with
+            the first step.
         resume: Go on from ``last.ckpt`` where there is one.
 
     Returns:
@@ -55,7 +64,8 @@ def learn(
     torch.manual_seed(config.seed_everything)
     network.reset_classifier(len(findings))
     checkpoint = run.last_checkpoint if resume and run.last_checkpoint.is_file() else None
-    probe = None if checkpoint or config.optimizer.head_warmup == "none" else _warm_up(network, dataset, preprocessing)
+    warm_up = pretrained and config.optimizer.head_warmup == "probe" and not checkpoint
+    probe = _warm_up(network, dataset, preprocessing) if warm_up else None
     train, tune = dataset.of_split(Split.TRAIN), dataset.of_split(Split.TUNE)
     data = PreparedDataModule(
         train,
