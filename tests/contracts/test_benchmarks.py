@@ -4,7 +4,6 @@ import json
 import math
 import re
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -20,12 +19,18 @@ def measure(key: str = "key", value: float = 2.0, goal: float | None = 1.0, bett
     return Measure(key, value, goal, better, "note", value, value)  # pyright: ignore[reportArgumentType]
 
 
-def test_a_ratio_above_one_is_faster():
+def test_a_ratio_above_one_is_faster(monkeypatch: pytest.MonkeyPatch):
+    clock = [0.0]  # its own time: a busy machine must not decide a test
+    monkeypatch.setattr("benchmarks.harness.time.perf_counter", lambda: clock[0])
+
+    def take(seconds: float) -> None:
+        clock[0] += seconds
+
     found = speed_ratio(
-        "key", lambda: time.sleep(0.002), lambda: time.sleep(0.02), names=("short", "long"), goal=1.0, rounds=3, note="sleep"
+        "key", lambda: take(0.002), lambda: take(0.02), names=("short", "long"), goal=1.0, rounds=3, note="drawn"
     )
-    assert 3 < found.value < 12
-    assert found.low <= found.value <= found.high
+    assert found.value == pytest.approx(10)
+    assert found.low == pytest.approx(10) and found.high == pytest.approx(10)
     assert found.reached
 
 
