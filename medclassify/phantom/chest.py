@@ -121,7 +121,8 @@ def _body(anatomy: Anatomy, arms: bool) -> Map:
     depth = anatomy.cage_depth + anatomy.wall_front
     body = depth * np.sqrt(np.clip(1 - (np.abs(X) / width) ** 2.8, 0, None))
     slope = profile(
-        np.abs(X), [(0, -110), (0.9 * anatomy.neck, -82), (90, -48), (125, -30), (trunk, -18), (trunk + anatomy.shoulder, 10)]
+        np.abs(X),
+        [(0, -110), (0.9 * anatomy.neck, -82), (90, -48), (105, -40), (max(trunk, 115), -20), (trunk + anatomy.shoulder, 10)],
     )
     body *= chord((1 - np.clip((Y - slope) / 95, 0, 1)) ** 2)
     neck = 2 * anatomy.neck * chord((X / anatomy.neck) ** 2)

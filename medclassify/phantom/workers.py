@@ -44,7 +44,7 @@ def run_workers(folder: Path, config: PhantomConfig, count: int) -> Iterator[str
     try:
         for index, log in enumerate(logs):
             job = json.dumps({"folder": str(folder.absolute()), "config": asdict(config), "first": index, "step": count})
-            command = [sys.executable, "-c", _PROGRAM, job]
+            command = [sys.executable, "-P", "-c", _PROGRAM, job]
             running.append(subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=writer, stderr=log, env=_environment()))
         os.close(writer)
         writer = -1
