@@ -15,7 +15,7 @@ Cli = Callable[..., subprocess.CompletedProcess[str]]
 
 SMALL = """
 seed_everything: 1
-data: {source: %s, labels: labels.csv, image_size: 64, batch_size: 16}
+data: {source: PHANTOM/images, labels: PHANTOM/labels.csv, image_size: 64, batch_size: 16}
 model: {backbone: test_efficientnet, weights: none}
 trainer: {max_epochs: 2}
 explain: {samples: 3}
@@ -59,7 +59,7 @@ def cli(state: dict[str, str]) -> Cli:
 def small_config(phantom: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A config that fits in seconds."""
     path = tmp_path_factory.mktemp("config") / "small.yaml"
-    path.write_text(SMALL % phantom, encoding="utf-8")
+    path.write_text(SMALL.replace("PHANTOM", str(phantom)), encoding="utf-8")
     return path
 
 

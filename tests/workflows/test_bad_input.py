@@ -59,7 +59,8 @@ def test_a_corrupt_file_among_good_ones_is_counted_and_the_rest_goes_on(
     first, second = sorted((dataset / "images").iterdir())[:2]
     first.write_bytes(first.read_bytes()[: len(first.read_bytes()) // 2])  # pixel data cut off: the header still reads
     second.write_bytes(b"\0" * 128 + b"DICM" + b"garbage" * 50)
-    done = fit(cli, small_config, tmp_path, "--data.source", dataset, "--trainer.max_epochs", "1")
+    words = ("--data.source", dataset / "images", "--data.labels", dataset / "labels.csv", "--trainer.max_epochs", "1")
+    done = fit(cli, small_config, tmp_path, *words)
     assert done.returncode == 0, done.stderr
     excluded = pd.read_csv(tmp_path / "run" / "exclusions.csv")
     assert set(excluded["path"].map(os.path.basename)) >= {first.name, second.name}
@@ -81,8 +82,8 @@ def test_one_class_only(cli, small_config: Path, phantom: Path, tmp_path: Path) 
 def test_patients_in_two_splits(cli, small_config: Path, tmp_path: Path) -> None:
     config = PhantomConfig(patients=70, seed=5, faults=("patient_in_two_splits",))
     dataset = render_dataset(tmp_path / "phantom", config)
-    done = fit(cli, small_config, tmp_path, "--data.source", dataset)
-    one_line(done, "in both", "allow")
+    source = ("--data.source", dataset / "images", "--data.labels", dataset / "labels.csv")
+    one_line(fit(cli, small_config, tmp_path, *source), "in both", "allow")
     assert not (tmp_path / "run").exists()
     reason = "a planted fault, for a test"
     allowed = fit(
