@@ -39,16 +39,18 @@ class PreparedDataModule(LightningDataModule):
         self.train_set, self.tune_set, self.preprocessing = train, tune, preprocessing
         self.batch_size, self.num_workers, self.seed = batch_size, num_workers, seed
         self.augment = augmentation(augment)
+        self.order = EpochShuffle(len(train), seed)
 
     def seed_epoch(self, epoch: int) -> None:
-        """Makes the augmentation of an epoch depend on seed and epoch alone."""
+        """Makes order and augmentation of an epoch depend on seed and epoch alone, in a resumed run too."""
+        self.order.set_epoch(epoch)
         self.augment.set_random_state(seed=(self.seed * 1_000_003 + epoch) % 2**32)
 
     def train_dataloader(self) -> DataLoader:
         """Shuffled; a last batch too small for BatchNorm is left out of its epoch (another one draws it)."""
         return self._loader(
             self.train_set,
-            sampler=EpochShuffle(len(self.train_set), self.seed),
+            sampler=self.order,
             drop_last=len(self.train_set) > self.batch_size,
         )
 

@@ -79,7 +79,9 @@ class RandIntensityBatch(RandomizableTransform):
         gamma, contrast, brightness, noise = torch.from_numpy(self.factors).to(images.device)[:, :, None, None, None]
         images = images.clamp(0, 1).pow(torch.exp(gamma))
         images = (images - 0.5) * (1 + contrast) + 0.5 + brightness
-        return (images + noise * torch.randn_like(images)).clamp(0, 1)
+        generator = torch.Generator(images.device).manual_seed(int(self.R.randint(2**31)))  # its own: nothing else moves it
+        drawn = torch.randn(images.shape, generator=generator, device=images.device)
+        return (images + noise * drawn).clamp(0, 1)
 
 
 def augmentation(strength: float) -> Compose:

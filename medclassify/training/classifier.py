@@ -46,17 +46,18 @@ class Classifier(LightningModule):
         return self.network(images)
 
     def on_train_epoch_start(self) -> None:
-        """Repeats an epoch's randomness on resume."""
-        module: Any = getattr(self.trainer, "datamodule", None)
-        if isinstance(module, PreparedDataModule):
-            module.seed_epoch(self.current_epoch)
-        torch.manual_seed(self.settings_seed + self.current_epoch)
+        """Order and augmentation of an epoch depend on its number, so that a resumed run repeats them."""
+        if isinstance(self._data, PreparedDataModule):
+            self._data.seed_epoch(self.current_epoch)
+
+    def on_train_batch_start(self, batch: dict[str, Tensor], batch_idx: int) -> None:
+        """Dropout of a step depends on its number alone: loaders draw from the same generator, elsewhere on resume."""
+        seed = self._data.seed if isinstance(self._data, PreparedDataModule) else 0
+        torch.manual_seed(seed * 1_000_003 + self.global_step)
 
     @property
-    def settings_seed(self) -> int:
-        """The run's seed, as the data module holds it."""
-        module: Any = getattr(self.trainer, "datamodule", None)
-        return module.seed if isinstance(module, PreparedDataModule) else 0
+    def _data(self) -> Any:
+        return getattr(self.trainer, "datamodule", None)
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
         loss = self.loss(self(batch["image"]), batch["target"], batch["mask"], self.weights, self.settings.label_smoothing)

@@ -14,10 +14,10 @@ from playwright.sync_api import Browser, Page, expect
 from medclassify.records import Verdict
 from medclassify.review import ReviewStore
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 Serve = Callable[..., tuple[str, "subprocess.Popen[str]"]]
 
-expect.set_options(timeout=20_000)  # the first page of a server waits for its imports; on a busy machine that takes a while
+expect.set_options(timeout=60_000)  # the first page of a server waits for its imports; on a busy machine that takes a while
 
 COMMENT = "<script>document.title='owned'</script> \"axuw\" & 'quotes' **not bold** <img src=x onerror=alert(1)>"
 
@@ -49,14 +49,14 @@ def demo(build_run, serve: Serve) -> tuple[str, Path]:
 def page(chromium: Browser) -> Iterator[Page]:
     context = chromium.new_context(viewport={"width": 1280, "height": 800})
     page = context.new_page()
-    page.set_default_timeout(20_000)
+    page.set_default_timeout(60_000)
     yield page
     context.close()
 
 
 def settled(page: Page) -> None:
     """Waits until the script run has ended."""
-    expect(page.locator("[data-testid=stApp]")).to_have_attribute("data-test-script-state", "notRunning", timeout=20_000)
+    expect(page.locator("[data-testid=stApp]")).to_have_attribute("data-test-script-state", "notRunning")
 
 
 def image_source(page: Page) -> str:

@@ -86,9 +86,7 @@ def test_patients_in_two_splits(cli, small_config: Path, tmp_path: Path) -> None
     one_line(fit(cli, small_config, tmp_path, *source), "in both", "allow")
     assert not (tmp_path / "run").exists()
     reason = "a planted fault, for a test"
-    allowed = fit(
-        cli, small_config, tmp_path, "--data.source", dataset, "--data.allow_leakage", reason, "--trainer.max_epochs", "1"
-    )
+    allowed = fit(cli, small_config, tmp_path, *source, "--allow-leakage", reason, "--trainer.max_epochs", "1")
     assert allowed.returncode == 0, allowed.stderr
     assert reason in (tmp_path / "run" / "audit" / "report.html").read_text() and reason in allowed.stderr
 
@@ -159,7 +157,14 @@ def test_ctrl_c_leaves_nothing_half_written_and_the_run_can_go_on(
     environment = {**state, "MEDCLASSIFY_CACHE": str(tmp_path / "cache")}  # its own: preparing must take its time
     words = [sys.executable, "-m", "medclassify", "fit", str(small_config), "--run_dir", str(run), "--trainer.max_epochs", "3"]
     with subprocess.Popen(
-        words, env=environment, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        words,
+        env=environment,
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # a suite that runs in the background ignores Ctrl-C, and its children would inherit that
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     ) as process:
         assert process.stdout is not None
         for line in process.stdout:

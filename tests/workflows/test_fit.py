@@ -100,12 +100,12 @@ def test_predict_scores_files_as_the_fit_did(fitted: Fitted, cli, tmp_path: Path
 
 
 def test_predict_goes_on_past_a_broken_file_and_lists_it(fitted: Fitted, cli, tmp_path: Path, phantom: Path) -> None:
-    images = sorted((phantom / "images").iterdir())[:3]
+    *images, another = sorted((phantom / "images").iterdir())[:4]
     folder = tmp_path / "new"
     folder.mkdir()
     for image in images:
         (folder / image.name).write_bytes(image.read_bytes())
-    (folder / "broken.dcm").write_bytes(images[0].read_bytes()[:3000])
+    (folder / "broken.dcm").write_bytes(another.read_bytes()[:-3000])
     done = cli("predict", fitted[0], folder, "--out", "p.parquet", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert pd.read_parquet(tmp_path / "p.parquet")["sample_id"].nunique() == 3
