@@ -19,7 +19,7 @@ from medclassify.review import ReviewStore, open_review_run
 from medclassify.workflows.console import say
 
 ADDRESS = "127.0.0.1"
-_START_SECONDS = 60.0
+_START_SECONDS = 120.0
 _STOP_SECONDS = 5.0
 
 
