@@ -8,6 +8,7 @@ import secrets
 import shutil
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 from medclassify.config import PhantomConfig
@@ -111,9 +112,10 @@ def _render(part: Path, config: PhantomConfig, progress: Progress | None, worker
     if progress:
         progress(0, len(exams))
     names = write_share(part, config, 0, 1) if workers == 1 else run_workers(part, config, workers)
-    for done, _ in enumerate(names, start=1):
-        if progress:
-            progress(done, len(exams))
+    with closing(names):  # an interrupt ends the workers here and now: what they still write could not be removed
+        for done, _ in enumerate(names, start=1):
+            if progress:
+                progress(done, len(exams))
     write_tables(part, exams, with_split="patient_in_two_splits" in config.faults)
     write_readme(part, config, len(exams))
     (part / _RECORD).write_text(json.dumps(_facts(config) | {"images": len(exams)}, indent=2) + "\n", encoding="utf-8")

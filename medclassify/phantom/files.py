@@ -3,7 +3,7 @@
 import csv
 import errno
 import io
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -49,7 +49,7 @@ def storage_error(error: OSError, path: Path) -> StorageError:
     return StorageError(f"{path}: cannot be written ({error.strerror or error}). Check the folder and its permissions.")
 
 
-def write_share(folder: Path, config: PhantomConfig, first: int, step: int) -> Iterator[str]:
+def write_share(folder: Path, config: PhantomConfig, first: int, step: int) -> Generator[str, None, None]:
     """Writes every ``step``-th patient from ``first`` on; yields the name of each picture when it is written."""
     for number in range(first, config.patients, step):
         for exam in draw_patient(config, number):

@@ -9,7 +9,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import asdict
 from pathlib import Path
 from typing import IO
@@ -22,7 +22,7 @@ _KNOWN_FAILURE = 3
 _PROGRAM = "import sys; from medclassify.phantom.workers import main; sys.exit(main(sys.argv[1]))"
 
 
-def run_workers(folder: Path, config: PhantomConfig, count: int) -> Iterator[str]:
+def run_workers(folder: Path, config: PhantomConfig, count: int) -> Generator[str, None, None]:
     """Shares the patients out among processes.
 
     Args:

@@ -197,7 +197,7 @@ def serve(repository: Path) -> Iterator[Callable[..., tuple[str, subprocess.Pope
     for process in started:
         if process.poll() is None:
             process.send_signal(signal.SIGINT)
-        process.communicate(timeout=20)
+        process.communicate(timeout=120)
 
 
 @pytest.fixture(scope="session")

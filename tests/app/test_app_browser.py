@@ -215,7 +215,7 @@ def test_verdicts_survive_a_kill_of_the_server(build_run, serve: Serve, page: Pa
         int(line) for line in subprocess.check_output(["ps", "-o", "pid=", "--ppid", str(process.pid)], text=True).split()
     )
     os.kill(child, signal.SIGKILL)
-    assert process.wait(timeout=20) == 1
+    assert process.wait(timeout=120) == 1
     assert len(ReviewStore(run / "reviews.sqlite").decisions()) == 1
 
 

@@ -47,7 +47,7 @@ def test_it_answers_on_loopback_and_ends_with_its_page(build_run, serve: Serve, 
     command = Path(f"/proc/{child}/cmdline").read_text().split("\0")
     assert command[command.index("--server.address") + 1] == "127.0.0.1"
     process.send_signal(number)
-    output, errors = process.communicate(timeout=20)
+    output, errors = process.communicate(timeout=120)
     assert process.returncode == 0
     assert "Every confirmed verdict is stored" in output
     assert errors == ""
