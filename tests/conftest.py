@@ -1,9 +1,15 @@
 """What every test may use."""
 
 import os
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
@@ -29,3 +35,20 @@ def private_state(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.
     folder = tmp_path_factory.getbasetemp() / "state"
     monkeypatch.setenv("MEDCLASSIFY_KEY_FILE", str(folder / "patient.key"))
     monkeypatch.setenv("MEDCLASSIFY_CACHE", str(folder / "cache"))
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator["Browser"]:
+    """A real browser, one for all tests (Playwright starts only once in a process); skips where there is none."""
+    program = os.environ.get("MEDCLASSIFY_TEST_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+    if program is None:
+        pytest.skip("no Chromium: install the chromium package, or set MEDCLASSIFY_TEST_CHROMIUM")
+    switches = (
+        "--headless --no-sandbox --disable-gpu --disable-background-networking --disable-component-update "
+        "--disable-sync --no-first-run"
+    )
+    api = pytest.importorskip("playwright.sync_api")
+    with api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=switches.split())
+        yield browser
+        browser.close()

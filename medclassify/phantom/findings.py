@@ -86,10 +86,10 @@ def _fill_side(layers: Layers, rng: np.random.Generator, lesion: Lesion, side: i
 
 
 def draw_nodule(layers: Layers, lesion: Lesion) -> Mask:
-    """One to six solid spheres, 11 to 30 mm across, slightly lobulated, in a lung and clear of the heart."""
+    """One to six solid spheres, nodules to masses of 16 to 40 mm, slightly lobulated, in a lung and clear of the heart."""
     rng = np.random.default_rng([lesion.seed, 12])
     mask = np.zeros((HEIGHT, WIDTH), bool)
-    largest = 5.5 + 9.5 * lesion.severity
+    largest = 8 + 12 * lesion.severity
     for number in range(1 + int(2.6 * lesion.severity + 3.0 * lesion.severity * rng.random())):
         radius = largest if number == 0 else rng.uniform(0.5, 1.0) * largest
         center = _place(rng, layers.anatomy, lesion.side, room=0.8 * radius)

@@ -15,7 +15,7 @@ from medclassify.phantom.findings import FINDINGS, Lesion
 from medclassify.phantom.radiograph import Scene
 from medclassify.phantom.site import SITES, Encoding
 
-VERSION = 4
+VERSION = 5
 """Of the rendering: raised whenever the same config gives other pixels, headers or labels."""
 
 FAINT = 0.22

@@ -1,6 +1,5 @@
 import json
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -12,7 +11,6 @@ import numpy as np
 import pandas as pd
 import pytest
 from numpy.typing import NDArray
-from playwright.sync_api import Browser, sync_playwright
 
 from medclassify.calibration import Calibrator, FindingMap, operating_points_to_json
 from medclassify.dicom import NewInstance, write_image
@@ -198,19 +196,3 @@ def serve(repository: Path) -> Iterator[Callable[..., tuple[str, subprocess.Pope
         if process.poll() is None:
             process.send_signal(signal.SIGINT)
         process.communicate(timeout=120)
-
-
-@pytest.fixture(scope="session")
-def chromium() -> Iterator[Browser]:
-    """A real browser; skips where there is none."""
-    program = os.environ.get("MEDCLASSIFY_TEST_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
-    if program is None:
-        pytest.skip("no Chromium: install the chromium package, or set MEDCLASSIFY_TEST_CHROMIUM")
-    switches = (
-        "--headless --no-sandbox --disable-gpu --disable-background-networking --disable-component-update "
-        "--disable-sync --no-first-run"
-    )
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=switches.split())
-        yield browser
-        browser.close()

@@ -1,6 +1,5 @@
 """The report in a real browser: it fits a desk and a phone, needs no network, and prints whole."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -8,21 +7,6 @@ import pytest
 from medclassify.audit import ReportFacts, write_audit
 
 pytestmark = pytest.mark.browser
-CHROMIUM = Path("/usr/bin/chromium")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[object]:
-    if not CHROMIUM.exists():
-        pytest.skip(f"no browser at {CHROMIUM}")
-    api = pytest.importorskip("playwright.sync_api")
-    with api.sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(
-            executable_path=str(CHROMIUM),
-            args=["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"],
-        )
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture(scope="module")
@@ -38,8 +22,8 @@ def report(make_predictions, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("width", [1280, 390])
-def test_it_fits_the_screen_and_asks_for_nothing(browser, report: Path, width: int) -> None:
-    page = browser.new_page(viewport={"width": width, "height": 900})
+def test_it_fits_the_screen_and_asks_for_nothing(chromium, report: Path, width: int) -> None:
+    page = chromium.new_page(viewport={"width": width, "height": 900})
     said, asked = [], []
     page.on("console", lambda message: said.append(message.text))
     page.on("request", lambda request: asked.append(request.url))
@@ -58,8 +42,8 @@ def test_it_fits_the_screen_and_asks_for_nothing(browser, report: Path, width: i
     page.close()
 
 
-def test_text_is_dark_enough_on_its_ground(browser, report: Path) -> None:
-    page = browser.new_page(viewport={"width": 1280, "height": 900})
+def test_text_is_dark_enough_on_its_ground(chromium, report: Path) -> None:
+    page = chromium.new_page(viewport={"width": 1280, "height": 900})
     page.goto(report.as_uri())
     worst = page.evaluate(
         """() => {
@@ -80,8 +64,8 @@ def test_text_is_dark_enough_on_its_ground(browser, report: Path) -> None:
     page.close()
 
 
-def test_print_shows_what_the_screen_folds_away(browser, report: Path, tmp_path: Path) -> None:
-    page = browser.new_page()
+def test_print_shows_what_the_screen_folds_away(chromium, report: Path, tmp_path: Path) -> None:
+    page = chromium.new_page()
     page.goto(report.as_uri())
     folded = page.locator("details:not([open])")
     assert folded.count() > 0
