@@ -2,7 +2,6 @@
 
 import hashlib
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -90,9 +89,3 @@ class Manifest:
     def of_split(self, split: Split) -> "Manifest":
         """The samples of one split, indexed from 0."""
         return replace(self, frame=self.frame[self.frame["split"] == split.value].reset_index(drop=True))
-
-    def write(self, path: Path | str) -> None:
-        """Writes ``.parquet`` or ``.csv``; see ``write_manifest``."""
-        from medclassify.manifest.store import write_manifest  # the store knows this class, so it cannot be imported above
-
-        write_manifest(self, path)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from medclassify.audit import AuditResult, ExplainedCase, write_audit
 from medclassify.config import Config, config_to_yaml, load_config
-from medclassify.manifest import PatientHasher, is_patient_hash, keep_samples, read_manifest, write_exclusions
+from medclassify.manifest import PatientHasher, is_patient_hash, keep_samples, read_manifest, write_exclusions, write_manifest
 from medclassify.models import backbone_name, preprocessing_of, save_bundle
 from medclassify.records import Split
 from medclassify.runs import RunLayout, atomic_path, write_json, write_provenance, write_text
@@ -103,7 +103,7 @@ def _resumed(run: RunLayout, config: Config) -> Indexed:
 
 def _write_inputs(run: RunLayout, config: Config, dataset: Dataset) -> None:
     """What the run was made from; ``config.yaml`` last, for its presence marks a run that can be gone on with."""
-    dataset.manifest.write(run.manifest)
+    write_manifest(dataset.manifest, run.manifest)
     if not run.exclusions.exists():  # a resumed run keeps the list of its first start
         write_exclusions(run.exclusions, dataset.exclusions)
     write_json(run.leakage, dataset.leakage.to_json())

@@ -18,6 +18,7 @@ from medclassify.manifest import (
     read_manifest,
     without_patients,
     write_exclusions,
+    write_manifest,
 )
 from medclassify.phantom import render_dataset
 from medclassify.records import Exclusion, InstanceHeader
@@ -49,7 +50,7 @@ def index(
     """The verb: writes a manifest, and ``<out>.exclusions.csv`` beside it."""
     data = DataConfig(source=sources[0], labels=labels, format=label_format, exclude_patients=tuple(exclude_patients))  # type: ignore[arg-type]
     indexed = index_files(data, [Path(source) for source in sources])
-    indexed.manifest.write(out)
+    write_manifest(indexed.manifest, out)
     write_exclusions(out.with_suffix(".exclusions.csv"), indexed.exclusions)
     return indexed
 

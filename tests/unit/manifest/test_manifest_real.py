@@ -17,6 +17,7 @@ from medclassify.manifest import (
     read_manifest,
     require_no_leakage,
     write_exclusions,
+    write_manifest,
 )
 from medclassify.records import Exclusion, InstanceHeader
 from medclassify.runs import write_json
@@ -99,8 +100,8 @@ def test_nothing_that_is_written_names_a_patient(
     for name, headers, labels in (("cxr", cxr_headers, "cxr/labels.csv"), ("nih", nih_headers, "nih/Data_Entry_2017.csv")):
         manifest, exclusions = index(headers, real_data / labels, hasher, exclude_patients=["P067079", "61"])
         split = assign_splits(manifest, fractions=FractionsConfig(), seed=0)
-        split.write(tmp_path / f"{name}.csv")
-        split.write(tmp_path / f"{name}.parquet")
+        write_manifest(split, tmp_path / f"{name}.csv")
+        write_manifest(split, tmp_path / f"{name}.parquet")
         write_exclusions(tmp_path / f"{name}-exclusions.csv", exclusions)
         write_json(tmp_path / f"{name}-leakage.json", check_leakage(split).to_json())
         write_json(tmp_path / f"{name}-counts.json", describe(split))
