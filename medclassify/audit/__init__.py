@@ -5,6 +5,7 @@ from medclassify.audit.facts import ExplainedCase, ReportFacts, describe_splits
 from medclassify.audit.gap_row import GapRow, GapVerdict
 from medclassify.audit.gaps import gap_table
 from medclassify.audit.results import AuditResult, compute_audit
+from medclassify.audit.stored_facts import facts_from_json
 from medclassify.audit.table import AuditTable, audit_table
 from medclassify.audit.write import audit_predictions, write_audit
 
@@ -20,6 +21,7 @@ __all__ = [
     "compute_audit",
     "describe_splits",
     "estimate_table",
+    "facts_from_json",
     "gap_table",
     "write_audit",
 ]

@@ -12,6 +12,7 @@ from medclassify.audit.facts import ReportFacts
 from medclassify.audit.gap_row import gaps_frame
 from medclassify.audit.report import render_report
 from medclassify.audit.results import AuditResult, compute_audit
+from medclassify.audit.stored_facts import facts_to_json
 from medclassify.audit.summary import warnings
 from medclassify.audit.table import AuditTable, audit_table, require_two_classes
 from medclassify.runs import write_json, write_text
@@ -113,6 +114,7 @@ def audit_json(result: AuditResult, facts: ReportFacts) -> dict[str, Any]:
         "macro_left_out": list(result.macro_left_out),
         "verdicts": result.verdicts,
         "warnings": warnings(result, facts),
+        "facts": facts_to_json(facts),
         "gaps": [asdict(row) for row in result.gaps],
         "confounding": [
             {

@@ -74,7 +74,7 @@ def _fit_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _fit(arguments: argparse.Namespace, overrides: Sequence[str]) -> None:
-    from medclassify.config import config_parser, config_to_yaml, load_config
+    from medclassify.config import config_parser, config_to_yaml, find_config, load_config
     from medclassify.errors import ConfigError
 
     if arguments.help_config:
@@ -83,6 +83,9 @@ def _fit(arguments: argparse.Namespace, overrides: Sequence[str]) -> None:
     path = arguments.config_option or arguments.config
     if path is None:
         raise ConfigError("fit needs a config, e.g. medclassify fit configs/chest_xray.yaml")
+    if (found := find_config(path)) != path:
+        print(f"config: no {path} here; taking the one shipped with medclassify")
+        path = found
     if arguments.allow_leakage:
         overrides = [*overrides, "--data.allow_leakage", arguments.allow_leakage]
     if arguments.print_config:

@@ -1,6 +1,6 @@
 """YAML to a typed, frozen config."""
 
-from medclassify.config.load import config_parser, config_to_yaml, load_config
+from medclassify.config.load import config_parser, config_to_yaml, find_config, load_config
 from medclassify.config.schema import (
     AuditConfig,
     CalibrationConfig,
@@ -31,5 +31,6 @@ __all__ = [
     "TrainerConfig",
     "config_parser",
     "config_to_yaml",
+    "find_config",
     "load_config",
 ]

@@ -50,6 +50,18 @@ def load_config(path: Path | str, overrides: Sequence[str] = ()) -> Config:
     return config
 
 
+def find_config(path: Path | str) -> Path:
+    """The file itself, or, where there is none, the config of that name that is shipped with the program.
+
+    So ``configs/chest_xray.yaml`` means the same in a checkout, in another folder, and after an installation from a wheel.
+    """
+    path, package = Path(path), Path(__file__).parents[1]
+    if path.exists() or path.parent not in (Path(), Path("configs")):
+        return path
+    shipped = (folder / path.name for folder in (package / "_configs", package.parent / "configs"))
+    return next((file for file in shipped if file.is_file()), path)
+
+
 def config_to_yaml(config: Config) -> str:
     """The config as YAML that ``load_config`` reads back to an equal config."""
     return yaml.safe_dump(_plain(dataclasses.asdict(config)), sort_keys=False, allow_unicode=True, width=120)

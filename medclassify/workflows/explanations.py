@@ -1,5 +1,6 @@
 """Saliency maps of chosen cases, into a run's ``explain`` folder and into the report."""
 
+import json
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from medclassify.dicom import read_image
 from medclassify.display import overlay, png_bytes
 from medclassify.explain import cascading_randomisation, class_activation_maps, saliency_limit, to_image_geometry
 from medclassify.explain.cam import LAYER
-from medclassify.runs import atomic_path, write_json
+from medclassify.runs import RunLayout, atomic_path, write_json
 from medclassify.workflows.console import progress
 from medclassify.workflows.scoring import Scorer
 
@@ -131,6 +132,26 @@ def write_explanations(
             move(done, len(cases))
     write_json(folder / "sanity.json", sanity)
     write_json(folder / "index.json", {"limit": dict(limits), "sanity": sanity, "cases": entries})
+    return shown
+
+
+def stored_cases(run: RunLayout) -> list[ExplainedCase]:
+    """The explained cases of a finished run, as its report shows them.
+
+    Raises:
+        OSError: A file of the ``explain`` folder is missing.
+        ValueError: Its index is not JSON.
+        KeyError: Its index names a sample that was not predicted.
+    """
+    rows = pd.read_parquet(run.predictions).set_index(["sample_id", "finding"])
+    shown = []
+    for case in json.loads((run.explain / "index.json").read_text(encoding="utf-8"))["cases"]:
+        row = rows.loc[(case["sample_id"], case["finding"])]
+        picture = (run.explain / case["file"]).with_suffix(".png").read_bytes()
+        target = None if pd.isna(row["target"]) else int(row["target"])
+        shown.append(
+            ExplainedCase(case["sample_id"], case["finding"], target, float(row["prob_cal"]), float(row["threshold"]), picture)
+        )
     return shown
 
 

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from safetensors.numpy import load_file
 
+from medclassify.manifest import keep_findings, read_manifest, write_manifest
 from medclassify.runs import RunLayout, verify
 
 Fitted = tuple[Path, str]
@@ -80,8 +81,13 @@ def test_a_clean_run_verifies_and_a_changed_one_does_not(fitted: Fitted, cli, tm
         report.write_bytes(before + b" ")
         failed = cli("verify", run, cwd=tmp_path)
         assert failed.returncode == 1 and "1 changed (audit/gaps.csv)" in failed.stderr
+        report.unlink()
+        (run / "audit" / "notes.txt").write_text("mine")
+        failed = cli("verify", run, cwd=tmp_path)
+        assert failed.returncode == 1 and "1 missing (audit/gaps.csv); 1 added (audit/notes.txt)" in failed.stderr
     finally:
         report.write_bytes(before)
+        (run / "audit" / "notes.txt").unlink(missing_ok=True)
 
 
 def test_predict_scores_files_as_the_fit_did(fitted: Fitted, cli, tmp_path: Path, phantom: Path) -> None:
@@ -97,6 +103,8 @@ def test_predict_scores_files_as_the_fit_did(fitted: Fitted, cli, tmp_path: Path
     np.testing.assert_allclose(scored["prob_cal"], expected["prob_cal"], atol=1e-6)
     assert scored["sample_id"].eq(sample).all() and scored["target"].isna().all()
     assert "next: medclassify explain" in done.stdout
+    odd = cli("predict", run, manifest.loc[sample, "path"], "--out", "p.xlsx", cwd=tmp_path)
+    assert odd.returncode == 1 and "--out p.xlsx: unknown kind of table '.xlsx'. Name it .parquet or .csv." in odd.stderr
 
 
 def test_predict_goes_on_past_a_broken_file_and_lists_it(fitted: Fitted, cli, tmp_path: Path, phantom: Path) -> None:
@@ -136,6 +144,11 @@ def test_index_then_evaluate_warns_of_patients_it_has_seen(fitted: Fitted, cli, 
     assert scored.returncode == 0, scored.stderr
     assert "were in the run's train, tune or calibrate split" in scored.stderr
     assert (tmp_path / "external" / "audit" / "report.html").is_file()
+    fewer = read_manifest(tmp_path / "m.parquet")
+    write_manifest(keep_findings(fewer, fewer.findings[1:]), tmp_path / "fewer.parquet")
+    lacking = cli("evaluate", fitted[0], "--manifest", "fewer.parquet", "--out", "lacking", cwd=tmp_path)
+    assert lacking.returncode == 1 and f"has no column for {fewer.findings[0]}, which the model predicts" in lacking.stderr
+    assert not (tmp_path / "lacking").exists()
     full = cli("evaluate", fitted[0], "--manifest", "m.parquet", "--out", "external", cwd=tmp_path)
     assert full.returncode == 1 and "is not empty" in full.stderr
 
@@ -143,6 +156,9 @@ def test_index_then_evaluate_warns_of_patients_it_has_seen(fitted: Fitted, cli, 
 def test_audit_of_a_run_and_of_a_foreign_table(fitted: Fitted, cli, tmp_path: Path) -> None:
     done = cli("audit", fitted[0], "--out", tmp_path / "again", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
+    first, again = ((folder / "report.html").read_text() for folder in (fitted[0] / "audit", tmp_path / "again"))
+    assert again.count(", audited again") == 2  # the window's title and the heading
+    assert again.replace(", audited again", "") == first  # nothing that the first report told is lost
     table = pd.read_parquet(fitted[0] / "predictions.parquet")
     one = table[(table["finding"] == "cardiomegaly") & (table["split"] == "test")]
     one.rename(columns={"prob_cal": "probability"})[["patient_id", "target", "probability", "sex"]].to_csv(

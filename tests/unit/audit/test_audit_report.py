@@ -12,7 +12,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from medclassify.audit import ExplainedCase, ReportFacts, audit_predictions, describe_splits, write_audit
+from medclassify.audit import ExplainedCase, ReportFacts, audit_predictions, describe_splits, facts_from_json, write_audit
 from medclassify.config import HumanStatements
 from medclassify.errors import MetricError, StorageError
 from medclassify.records import OperatingPoint, Split
@@ -111,6 +111,19 @@ def test_four_files_are_written_and_agree(make_predictions, tmp_path: Path) -> N
     assert facts["macro_auroc"]["value"] == pytest.approx(overall["estimate"].mean())
     assert all(gap["note"] for gap in facts["gaps"] if gap["verdict"] == "INSUFFICIENT")
     assert result.macro_auroc == facts["macro_auroc"]["value"]
+
+
+def test_the_facts_of_a_report_can_be_read_again(make_predictions, tmp_path: Path) -> None:
+    cases = (ExplainedCase("s1", "Effusion", 1, 0.9, 0.3, png()),)
+    facts = full_facts(
+        explanations=cases, prevalence={"Effusion": {"test": (1, 4, 0)}}, sanity={"passed": True, "note": "kept"}
+    )
+    predictions = make_predictions(120)
+    write_audit(tmp_path / "a", predictions, facts, attributes=["sex"], bootstrap=100)
+    stored = json.loads((tmp_path / "a" / "audit.json").read_text())["facts"]
+    again = facts_from_json(stored, config=facts.config, explanations=cases)
+    write_audit(tmp_path / "b", predictions, again, attributes=["sex"], bootstrap=100)
+    assert (tmp_path / "a" / "report.html").read_bytes() == (tmp_path / "b" / "report.html").read_bytes()
 
 
 def test_the_page_is_well_formed_and_loads_nothing(make_predictions, write) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from medclassify.config import Config, config_to_yaml, load_config
+from medclassify.config import Config, config_to_yaml, find_config, load_config
 from medclassify.errors import ConfigError
 
 
@@ -91,3 +91,13 @@ def test_every_trainer_key_is_an_argument_of_lightning() -> None:
 
     known = set(inspect.signature(Trainer).parameters)
     assert {field.name for field in dataclasses.fields(TrainerConfig)} <= known
+
+
+def test_a_shipped_config_is_found_from_any_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, repository: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("configs/chest_xray.yaml", "chest_xray.yaml"):
+        assert find_config(name).read_bytes() == (repository / "configs" / "chest_xray.yaml").read_bytes()
+    mine = write(tmp_path, "").rename(tmp_path / "chest_xray.yaml")
+    assert find_config("chest_xray.yaml").resolve() == mine  # one's own file goes first
+    for name in ("elsewhere/chest_xray.yaml", "configs/no_such.yaml"):
+        assert find_config(name) == Path(name)

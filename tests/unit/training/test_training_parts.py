@@ -1,13 +1,18 @@
 """Losses with masks, the schedule, the head's warm-up."""
 
 import itertools
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from medclassify.config import Config, OptimizerConfig, TrainerConfig
+from medclassify.data import PreparedDataModule, PreparedDataset
 from medclassify.models import create_network
-from medclassify.training import class_weights, fit_head
+from medclassify.records import Preprocessing
+from medclassify.runs import RunLayout
+from medclassify.training import Classifier, class_weights, fine_tune, fit_head
 from medclassify.training.classifier import macro_auroc, macro_standard_error, warmup_cosine
 from medclassify.training.loss import multiclass_loss, multilabel_loss
 
@@ -87,9 +92,6 @@ def test_standard_error_is_hanley_and_mcneils() -> None:
 
 
 def test_the_latest_epoch_near_the_best_is_kept_and_a_fallen_one_is_not() -> None:
-    from medclassify.config import OptimizerConfig
-    from medclassify.training import Classifier
-
     classifier = Classifier(create_network("test_efficientnet", 1), ("a",), "multilabel", OptimizerConfig(), torch.ones(1))
     logged: dict[str, float] = {}
     classifier.log = lambda name, value, **_: logged.update({name: float(value)})  # type: ignore[method-assign, assignment]
@@ -107,3 +109,35 @@ def test_the_latest_epoch_near_the_best_is_kept_and_a_fallen_one_is_not() -> Non
     resumed = Classifier(create_network("test_efficientnet", 1), ("a",), "multilabel", OptimizerConfig(), torch.ones(1))
     resumed.on_load_checkpoint(state)
     assert resumed._best == classifier._best
+
+
+def test_the_kept_weights_are_the_moving_average(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    images = random.integers(0, 255, (32, 1, 32, 32), dtype=np.uint8)
+    targets, known = (np.arange(32) % 2)[:, None].astype(float), np.ones((32, 1), bool)
+    train, tune = (PreparedDataset(images, rows, targets[rows], known[rows]) for rows in np.split(np.arange(32), 2))
+    preprocessing = Preprocessing(32, (0.5,) * 3, (0.5,) * 3, "bilinear", "voi")
+    kept = {}
+    for decay in (0.0, 0.75):
+        torch.manual_seed(0)
+        config = Config(
+            trainer=TrainerConfig(max_epochs=1, accelerator="cpu", enable_progress_bar=False),
+            optimizer=OptimizerConfig(ema_decay=decay, lr=0.01),
+        )
+        classifier = Classifier(create_network("test_efficientnet", 1), ("a",), "multilabel", config.optimizer, torch.ones(1))
+        seen = [_first_layer(classifier)]
+        classifier.on_train_batch_end = lambda *_, c=classifier, s=seen: s.append(_first_layer(c))  # type: ignore[method-assign]
+        data = PreparedDataModule(train, tune, preprocessing, batch_size=4, num_workers=0, augment=0.0, seed=0)
+        fine_tune(classifier, data, config, RunLayout(tmp_path / str(decay)), monitor="tune_auroc", say=lambda _: None)
+        kept[decay] = (seen, _first_layer(classifier))
+    (seen, plain), (_, averaged) = kept[0.0], kept[0.75]
+    assert torch.equal(plain, seen[-1])
+    expected = seen[1]  # the average starts as the weights after the first step
+    for weights in seen[2:]:
+        expected = 0.75 * expected + 0.25 * weights
+    torch.testing.assert_close(averaged, expected)
+    assert not torch.allclose(averaged, plain)
+
+
+def _first_layer(classifier: Classifier) -> torch.Tensor:
+    return classifier.network.conv_stem.weight.detach().clone()
