@@ -13,9 +13,10 @@ from pathlib import Path
 
 from medclassify.config import PhantomConfig
 from medclassify.errors import ConfigError, StorageError
-from medclassify.phantom.files import storage_error, write_readme, write_share, write_tables
+from medclassify.phantom.files import FULL_CACHE, write_readme, write_share, write_tables
 from medclassify.phantom.population import VERSION, draw_patient
 from medclassify.phantom.workers import run_workers
+from medclassify.runs import storage_error
 
 Progress = Callable[[int, int], object]
 """Called with the number of pictures done and the number in all."""
@@ -60,7 +61,7 @@ def render_dataset(
         _render(part, config, progress, workers or _cores())
         return _publish(part, folder, config)
     except OSError as error:
-        raise storage_error(error, folder) from error
+        raise storage_error(error, folder, remedy=FULL_CACHE) from error
     finally:
         shutil.rmtree(part, ignore_errors=True)
 

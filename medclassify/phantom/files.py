@@ -1,7 +1,6 @@
 """What is written for an exam and for a dataset: pictures, masks, tables, and the note that none of it is real."""
 
 import csv
-import errno
 import io
 from collections.abc import Generator, Mapping, Sequence
 from pathlib import Path
@@ -15,6 +14,9 @@ from medclassify.errors import StorageError
 from medclassify.phantom.findings import FINDINGS
 from medclassify.phantom.population import Exam, draw_patient
 from medclassify.phantom.radiograph import render_radiograph
+from medclassify.runs import storage_error
+
+FULL_CACHE = "A dataset needs about 0.25 MB a picture: free some space, or set MEDCLASSIFY_CACHE."
 
 
 def mask_path(dataset: Path | str, sop_uid: str, finding: str) -> Path:
@@ -31,22 +33,11 @@ def write_exam(folder: Path, exam: Exam) -> None:
         for finding, mask in radiograph.masks.items():
             mask_path(folder, exam.sop_uid, finding).write_bytes(png_bytes(mask.astype(np.uint8) * 255, level=1))
     except OSError as error:
-        raise storage_error(error, picture) from error
+        raise storage_error(error, picture, remedy=FULL_CACHE) from error
     except StorageError as error:
         if isinstance(error.__cause__, OSError):  # say how to mend it here: this is a cache and no run
-            raise storage_error(error.__cause__, picture) from error
+            raise storage_error(error.__cause__, picture, remedy=FULL_CACHE) from error
         raise
-
-
-def storage_error(error: OSError, path: Path) -> StorageError:
-    """Puts a failed write into one line that says how to mend it."""
-    while error.errno is None and isinstance(error.__context__, OSError):  # pydicom raises again without the number
-        error = error.__context__
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return StorageError(
-            f"{path}: the disk is full; a dataset needs about 0.25 MB a picture. Free some space, or set MEDCLASSIFY_CACHE."
-        )
-    return StorageError(f"{path}: cannot be written ({error.strerror or error}). Check the folder and its permissions.")
 
 
 def write_share(folder: Path, config: PhantomConfig, first: int, step: int) -> Generator[str, None, None]:

@@ -41,10 +41,20 @@ def atomic_path(target: Path | str) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
 
 
-def storage_error(error: OSError, target: Path | str) -> StorageError:
-    """Puts a failed write into one line that says how to mend it."""
+def storage_error(
+    error: OSError, target: Path | str, *, remedy: str = "Free some space there, or choose another place."
+) -> StorageError:
+    """Puts a failed write into one line that says how to mend it.
+
+    Args:
+        error: What was raised.
+        target: What could not be written.
+        remedy: What to do about a full disk.
+    """
+    while error.errno is None and isinstance(error.__context__, OSError):  # pydicom raises again without the number
+        error = error.__context__
     if error.errno in _FULL:
-        return StorageError(f"{target}: the disk is full. Free some space, or choose another place with --run_dir.")
+        return StorageError(f"{target}: the disk is full. {remedy}")
     return StorageError(f"{target}: cannot be written ({error.strerror or error}). Check the folder and its permissions.")
 
 

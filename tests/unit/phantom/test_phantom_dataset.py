@@ -268,7 +268,7 @@ def test_a_full_disk_is_one_line_and_leaves_nothing(tmp_path: Path, repository: 
     done = subprocess.run(["unshare", "-rm", "sh", "-c", command], capture_output=True, text=True, env=environment, check=False)
     said = done.stdout.splitlines()
     assert len(said) == 2, done.stderr
-    assert "the disk is full; a dataset needs about 0.25 MB a picture. Free some space, or set MEDCLASSIFY_CACHE." in said[0]
+    assert "the disk is full. A dataset needs about 0.25 MB a picture: free some space, or set MEDCLASSIFY_CACHE." in said[0]
     assert said[1] == "[]"
 
 

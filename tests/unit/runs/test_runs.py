@@ -37,7 +37,10 @@ def test_a_folder_that_is_a_file_is_a_storage_error(tmp_path: Path) -> None:
 def test_a_full_device_says_so() -> None:
     from medclassify.runs import storage_error
 
-    assert "the disk is full" in str(storage_error(OSError(28, "No space left on device"), "x"))
+    assert "x: the disk is full. Free some space there" in str(storage_error(OSError(28, "No space left on device"), "x"))
+    again = OSError("while writing (0028,0010)")  # as pydicom raises it: without the number
+    again.__context__ = OSError(28, "No space left on device")
+    assert str(storage_error(again, "x", remedy="Make room.")) == "x: the disk is full. Make room."
 
 
 @pytest.fixture
