@@ -17,7 +17,7 @@ from medclassify.dicom.quiet import pydicom_warnings
 from medclassify.errors import DecodeError
 
 _INTEGER_CODES = {"US": "H", "SS": "h", "UL": "I", "SL": "i"}
-_BINARY_VR = ("OB", "OW", "OD", "OF", "OL", "OV", "SQ", "FL", "FD", "AT", *_INTEGER_CODES)
+_BINARY_VR = frozenset({"OB", "OW", "OD", "OF", "OL", "OV", "SQ", "FL", "FD", "AT", *_INTEGER_CODES})
 _CHARSET = 0x00080005
 _ESCAPE = b"\x1b"  # switches between character sets within a value (PS3.5 6.1.2.5)
 _TEXT_DELIMITERS = {0x5C}
@@ -28,6 +28,9 @@ class Element(NamedTuple):
 
     vr: str
     value: bytes
+
+
+_ABSENT = Element("", b"")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,15 +67,15 @@ class Parsed:
 
     def text(self, tag: int) -> str:
         """The value as text without padding, or "" where absent."""
-        element = self.elements.get(tag)
-        if element is None or not element.value:
+        vr, value = self.elements.get(tag, _ABSENT)
+        if not value:
             return ""
-        if element.vr in _BINARY_VR:
-            raise self._wrong_vr(tag, element.vr, "text")
-        text = self._decode(element.value).strip(" \0\n\r\t")
-        if any(character < " " for character in text):
+        if vr in _BINARY_VR:
+            raise self._wrong_vr(tag, vr, "text")
+        text = self._decode(value).strip(" \0\n\r\t")
+        if not text.isprintable() and any(character < " " for character in text):
             # A wrong length swallows the elements that follow, a patient's name among them: it must not travel on.
-            raise self._malformed(tag, element.value, "text")
+            raise self._malformed(tag, value, "text")
         return text
 
     def integer(self, tag: int, default: int | None = None) -> int:
@@ -107,6 +110,8 @@ class Parsed:
         code = _INTEGER_CODES.get(vr)
         if code is None:
             raise self._wrong_vr(tag, element.vr, "US")
+        if len(element.value) == 2 and code == "H":  # nearly always
+            return [int.from_bytes(element.value, "little" if self.little_endian else "big")]
         width = struct.calcsize(code)
         count, rest = divmod(len(element.value), width)
         if rest or not count:

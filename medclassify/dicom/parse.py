@@ -22,7 +22,8 @@ from medclassify.errors import DecodeError, DicomError, NotAnImageError, Unsuppo
 MAX_IMAGE_BYTES = 1 << 28
 """Largest stored image that is read: 256 MiB, 128 million pixels of 16 bits; the largest mammograms are a fifth of it."""
 
-_HEAD_BYTES = 1 << 15
+_HEAD_BYTES = 1 << 13  # holds most headers; where it does not, more is read, and then pydicom is asked
+_LONG_HEAD_BYTES = 1 << 16
 _UNDEFINED = 0xFFFFFFFF
 
 
@@ -60,12 +61,20 @@ def parse(handle: BinaryIO, path: str, kind: Kind, head: bytes) -> Parsed:
         syntax, start = meta
         if syntax == uid.DeflatedExplicitVRLittleEndian:
             return _parse_deflated(handle, path, start)
-        explicit = syntax != uid.ImplicitVRLittleEndian
-        if syntax != uid.ExplicitVRBigEndian and (found := walk(head, start, explicit=explicit)):
+        if syntax != uid.ExplicitVRBigEndian and (found := _walk_head(handle, head, start, syntax)):
             return _from_walk(found, path, syntax, size)
     if uid.DeflatedExplicitVRLittleEndian.encode() in head:
         raise DecodeError(f"{path}: the file meta information is damaged. Export the image again.")
     return _ask_pydicom(handle, path, kind, size)
+
+
+def _walk_head(handle: BinaryIO, head: bytes, start: int, syntax: str) -> Walk | None:
+    explicit = syntax != uid.ImplicitVRLittleEndian
+    found = walk(head, start, explicit=explicit)
+    if found is None and len(head) == _HEAD_BYTES:
+        handle.seek(0)
+        found = walk(handle.read(_LONG_HEAD_BYTES), start, explicit=explicit)
+    return found
 
 
 def _from_walk(found: Walk, path: str, syntax: str, size: int, inflated: bytes | None = None) -> Parsed:
