@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ import pandas as pd
 import pytest
 from safetensors.numpy import load_file
 
-from medclassify.manifest import keep_findings, read_manifest, write_manifest
+from medclassify.manifest import read_manifest, write_manifest
 from medclassify.runs import RunLayout, verify
 
 Fitted = tuple[Path, str]
@@ -145,9 +146,10 @@ def test_index_then_evaluate_warns_of_patients_it_has_seen(fitted: Fitted, cli, 
     assert "were in the run's train, tune or calibrate split" in scored.stderr
     assert (tmp_path / "external" / "audit" / "report.html").is_file()
     fewer = read_manifest(tmp_path / "m.parquet")
-    write_manifest(keep_findings(fewer, fewer.findings[1:]), tmp_path / "fewer.parquet")
+    first, *others = fewer.findings
+    write_manifest(replace(fewer, frame=fewer.frame.drop(columns=first), findings=tuple(others)), tmp_path / "fewer.parquet")
     lacking = cli("evaluate", fitted[0], "--manifest", "fewer.parquet", "--out", "lacking", cwd=tmp_path)
-    assert lacking.returncode == 1 and f"has no column for {fewer.findings[0]}, which the model predicts" in lacking.stderr
+    assert lacking.returncode == 1 and f"has no column for {first}, which the model predicts" in lacking.stderr
     assert not (tmp_path / "lacking").exists()
     full = cli("evaluate", fitted[0], "--manifest", "m.parquet", "--out", "external", cwd=tmp_path)
     assert full.returncode == 1 and "is not empty" in full.stderr
