@@ -14,7 +14,7 @@ from pydicom.dataset import Dataset, FileDataset
 
 from medclassify.dicom.elements import Element, Parsed, tag_name
 from medclassify.dicom.quiet import pydicom_warnings
-from medclassify.dicom.scan import PIXEL_VR, Walk, is_uid, walk, walk_meta
+from medclassify.dicom.scan import PIXEL_VR, Walk, is_uid, meta_is_flat, walk, walk_meta
 from medclassify.dicom.sniff import SNIFF_BYTES, Kind, sniff
 from medclassify.dicom.tags import PIXEL_TAGS, SEQUENCES, SPECIFIC_CHARACTER_SET, WANTED
 from medclassify.errors import DecodeError, DicomError, NotAnImageError, UnsupportedImageError
@@ -63,7 +63,9 @@ def parse(handle: BinaryIO, path: str, kind: Kind, head: bytes) -> Parsed:
             return _parse_deflated(handle, path, start)
         if syntax != uid.ExplicitVRBigEndian and (found := _walk_head(handle, head, start, syntax)):
             return _from_walk(found, path, syntax, size)
-    if uid.DeflatedExplicitVRLittleEndian.encode() in head:
+    handle.seek(0)
+    flat = meta_is_flat(handle.read(_LONG_HEAD_BYTES), 132 if kind is Kind.DICOM else 0)
+    if not flat or uid.DeflatedExplicitVRLittleEndian.encode() in head:
         raise DecodeError(f"{path}: the file meta information is damaged. Export the image again.")
     return _ask_pydicom(handle, path, kind, size)
 

@@ -62,6 +62,29 @@ def walk_meta(data: bytes) -> tuple[str, int] | None:
     return None
 
 
+def meta_is_flat(data: bytes, start: int) -> bool:
+    """Whether the file meta information ends within ``data`` and holds no sequence, as PS3.10 table 7.1-1 has none.
+
+    pydicom puts the value of its first element into a message; thousands of nested sequences there take it hours and gigabytes.
+    """
+    position = start
+    while position + 12 <= len(data):
+        group, _, vr, length = _EXPLICIT(data, position)
+        if group != 2:
+            return True
+        if vr in LONG_VR:
+            length = _LONG_LENGTH(data, position + 8)[0]
+            position += 4
+        elif vr not in SHORT_VR:
+            if b"AA" <= vr <= b"ZZ":
+                return False
+            length = _LONG_LENGTH(data, position + 4)[0]  # written without a VR: read like pydicom does
+        if vr == b"SQ" or length == _UNDEFINED:
+            return False
+        position += 8 + length
+    return False
+
+
 def walk(data: bytes, start: int, *, explicit: bool) -> Walk | None:
     """Collects the wanted elements up to the pixel data.
 
