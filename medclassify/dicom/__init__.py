@@ -2,8 +2,8 @@
 
 from medclassify.dicom.find import find_images
 from medclassify.dicom.header import read_header
-from medclassify.dicom.image import read_image
+from medclassify.dicom.image import read_frames, read_image
 from medclassify.dicom.instance import NewInstance
 from medclassify.dicom.write import write_image
 
-__all__ = ["NewInstance", "find_images", "read_header", "read_image", "write_image"]
+__all__ = ["NewInstance", "find_images", "read_frames", "read_header", "read_image", "write_image"]

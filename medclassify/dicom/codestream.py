@@ -1,13 +1,12 @@
 """What a compressed stream says about itself, read before any decoder allocates for it.
 
-JPEG markers: ITU-T T.81 annex B; JPEG-LS: T.87 annex C; JPEG 2000 and HTJ2K: T.800 annex A; PNG: ISO/IEC 15948; items of
-encapsulated pixel data: DICOM PS3.5 annex A.4.
+JPEG markers: ITU-T T.81 annex B; JPEG-LS: T.87 annex C; JPEG 2000 and HTJ2K: T.800 annex A; PNG: ISO/IEC 15948.
 """
 
 import struct
 from typing import NamedTuple
 
-_ITEM, _SEQUENCE_END = 0xFFFEE000, 0xFFFEE0DD
+_APP0, _APP14 = 0xE0, 0xEE  # JFIF (T.871) and Adobe (T.872 6.5.3) say what the components of a colour picture are
 _SIZ = b"\xff\x4f\xff\x51"
 _END_OF_IMAGE = b"\xff\xd9"
 _FRAME_MARKERS = frozenset({*range(0xC0, 0xD0), 0xF7}) - {0xC4, 0xC8, 0xCC}
@@ -21,38 +20,24 @@ class StreamError(ValueError):
 
 
 class StreamFacts(NamedTuple):
-    """Size and depth of one compressed frame."""
+    """Size and depth of one compressed frame.
+
+    Attributes:
+        rows: Height, pixels.
+        columns: Width, pixels.
+        components: 1 for grey, 3 for colour.
+        precision: Bits of a value.
+        signed: Whether the stream says that its values are signed; JPEG and JPEG-LS know no sign.
+        luminance: Whether the components are known to be luminance and chrominance (True) or red, green and blue (False);
+            None where the stream does not say.
+    """
 
     rows: int
     columns: int
     components: int
     precision: int
-
-
-def frame_bytes(data: bytes) -> bytes:
-    """The one frame in the value of encapsulated pixel data: all fragments after the offset table.
-
-    Raises:
-        StreamError: An item ends after the data does, or there is no frame.
-    """
-    position, fragments = 0, []
-    while position + 8 <= len(data):
-        group, number, length = struct.unpack_from("<HHI", data, position)
-        tag = group << 16 | number
-        position += 8
-        if tag == _SEQUENCE_END:
-            break
-        if tag != _ITEM:
-            raise StreamError(f"holds {group:04X},{number:04X} where an item should start")
-        if position + length > len(data):
-            raise StreamError(f"is cut off: an item claims {length} bytes, {len(data) - position} are there")
-        fragments.append(data[position : position + length])
-        position += length
-    else:
-        raise StreamError("is cut off: no sequence delimiter follows the last item")
-    if len(fragments) < 2 or not any(fragments[1:]):
-        raise StreamError("holds no compressed frame")
-    return b"".join(fragments[1:])
+    signed: bool = False
+    luminance: bool | None = None
 
 
 def jpeg_facts(stream: bytes) -> StreamFacts:
@@ -63,7 +48,7 @@ def jpeg_facts(stream: bytes) -> StreamFacts:
     """
     if not stream.startswith(b"\xff\xd8"):
         raise StreamError("is not a JPEG stream")
-    position = 2
+    position, luminance = 2, None
     while position + 9 < len(stream) and stream[position] == 0xFF:
         marker = stream[position + 1]
         if marker == 0xFF or marker in _STANDALONE:
@@ -73,7 +58,13 @@ def jpeg_facts(stream: bytes) -> StreamFacts:
         if marker in _FRAME_MARKERS:
             precision, rows, columns, components = struct.unpack_from(">BHHB", stream, position + 4)
             _require_end(stream)
-            return StreamFacts(rows, columns, components, precision)
+            if stream[position + 10 : position + 10 + 3 * components : 3].upper() == b"RGB":
+                luminance = False
+            return StreamFacts(rows, columns, components, precision, False, luminance)
+        if marker == _APP0 and stream.startswith(b"JFIF", position + 4):
+            luminance = True
+        elif marker == _APP14 and stream.startswith(b"Adobe", position + 4) and length >= 14:
+            luminance = stream[position + 15] == 1
         position += 2 + length
     raise StreamError("is a JPEG stream without a frame header")
 
@@ -89,9 +80,9 @@ def jpeg2000_facts(stream: bytes) -> StreamFacts:
         raise StreamError("is not a JPEG 2000 stream")
     width, height, left, top = struct.unpack_from(">4I", stream, start + 8)
     components = struct.unpack_from(">H", stream, start + 40)[0]
-    precision = (stream[start + 42] & 0x7F) + 1
+    precision, signed = (stream[start + 42] & 0x7F) + 1, stream[start + 42] > 0x7F
     _require_end(stream)
-    return StreamFacts(height - top, width - left, components, precision)
+    return StreamFacts(height - top, width - left, components, precision, signed)
 
 
 def png_facts(stream: bytes) -> StreamFacts:

@@ -41,18 +41,23 @@ class Values:
     reason: str = ""
 
 
-def to_grey(values: Values, parsed: Parsed | None, window: Literal["voi", "percentile", "full"]) -> None:
+def to_grey(values: Values, parsed: Parsed | None, window: Literal["voi", "percentile", "full"], *, modality: str = "") -> None:
     """Turns values into grey in [0, 1], dense bright, in place: VOI first, then the polarity, once.
 
     Args:
         values: The image; ``pixels``, ``applied`` and ``warnings`` are changed.
         parsed: The file, for its VOI attributes; None for a picture.
         window: Which transformation.
+        modality: Modality (0008,0060). The values of an MR have no scale that two scanners share, so a window in the file says
+            little about the next one: they become grey by percentile.
     """
     if window == "full":
         low, high = values.limits
         values.pixels = stretch(values.pixels, low, high)
         values.applied.append(f"full range {low:g} to {high:g}")
+    elif window == "voi" and modality == "MR":
+        _apply_percentiles(values)
+        values.applied[-1] += " (MR: its values have no scale, a window in the file is passed over)"
     elif window == "percentile" or not (_apply_table(values, parsed) or _apply_window(values, parsed)):
         _apply_percentiles(values)
     if values.inverted:

@@ -3,7 +3,7 @@
 Order of operations, PS3.3 C.11 and PS3.4 N.2: stored values → padding → modality LUT → VOI → polarity.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
@@ -11,16 +11,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medclassify.dicom import tags
+from medclassify.dicom.colour import EQUAL, MADE_GREY, WARNING, palette_luma, rgb_luma, ybr_luma
 from medclassify.dicom.elements import Parsed, tag_name
+from medclassify.dicom.functional import FunctionalGroups, read_groups
 from medclassify.dicom.grey import Values, to_grey
 from medclassify.dicom.header import parsed_header
+from medclassify.dicom.layout import PixelFacts, pixel_facts, refuse_unsupported
 from medclassify.dicom.lut import read_table
 from medclassify.dicom.modality import apply_rescale, rescaled_range
 from medclassify.dicom.opening import open_image
 from medclassify.dicom.padding import fill_padding, padding_mask
 from medclassify.dicom.parse import parse, read_head
 from medclassify.dicom.picture import decode_picture, picture_header
-from medclassify.dicom.pixels import PixelFacts, decode_pixels, pixel_facts, refuse_unsupported
+from medclassify.dicom.pixels import Stored, decode_pixels
 from medclassify.dicom.polarity import is_inverted
 from medclassify.dicom.sniff import Kind
 from medclassify.errors import ConfigError, DecodeError
@@ -31,60 +34,103 @@ _HOUNSFIELD = ("HU", "HOUN")  # the term is HU; scanners also write "Hounsfield 
 _WINDOWS = ("voi", "percentile", "full", "none")
 
 
-def read_image(path: Path | str, *, window: Window = "voi") -> DicomImage:
+def read_image(path: Path | str, *, window: Window = "voi", frame: int | None = None) -> DicomImage:
     """Decodes one image into float32 with known units.
 
     Args:
         path: A DICOM, PNG or JPEG file.
-        window: How values become grey: ``voi`` (the file's own VOI LUT or first window, percentiles where it has none),
-            ``percentile`` (0.5th to 99.5th), ``full`` (the whole range that can be stored), or ``none``: no grey, but
+        window: How values become grey: ``voi`` (the file's own VOI LUT or first window, percentiles where it has none and
+            for MR), ``percentile`` (0.5th to 99.5th), ``full`` (the whole range that can be stored), or ``none``: no grey, but
             Hounsfield units of a CT and the values after the modality LUT of anything else.
+        frame: Which frame of a multi-frame file, from 0; None for a file that holds one.
 
     Returns:
         The image, its header, what was applied, and what a person should know about it.
 
     Raises:
         DicomError: The file is not an image, is damaged, or must not be guessed about; one line that names the file.
-        ConfigError: ``window`` is none of the four.
+        ConfigError: ``window`` is none of the four, or there is no such frame.
     """
     if window not in _WINDOWS:
         raise ConfigError(f"window must be one of {', '.join(_WINDOWS)}; received {window!r}.")
     with open_image(path) as handle:
         kind, head = read_head(handle, str(path))
         if kind in (Kind.PNG, Kind.JPEG):
-            return _read_picture(handle, str(path), kind, head, window)
+            return _read_picture(handle, str(path), kind, head, window, frame)
         parsed = parse(handle, str(path), kind, head)
-        header = parsed_header(parsed)
-        refuse_unsupported(header)
-        facts = pixel_facts(parsed)
-        stored, applied = decode_pixels(handle, parsed, header, facts)
-    return _finish(_modality_values(stored, parsed, header, facts, applied), parsed, header, window)
+        return _read_frame(handle, parsed, read_groups(handle, parsed), window, frame)
 
 
-def _read_picture(handle: BinaryIO, path: str, kind: Kind, head: bytes, window: Window) -> DicomImage:
+def read_frames(path: Path | str, *, window: Window = "voi") -> Iterator[DicomImage]:
+    """Yields every frame of a DICOM file in stored order; the header is read once.
+
+    Args:
+        path: A DICOM, PNG or JPEG file; one with a single frame yields one image.
+        window: As in ``read_image``.
+
+    Raises:
+        DicomError: As in ``read_image``.
+        ConfigError: ``window`` is none of the four.
+    """
+    first = read_image(path, window=window, frame=0)
+    yield first
+    if first.header.frames == 1:
+        return
+    with open_image(path) as handle:
+        kind, head = read_head(handle, str(path))
+        parsed = parse(handle, str(path), kind, head)
+        groups = read_groups(handle, parsed)
+        for frame in range(1, first.header.frames):
+            yield _read_frame(handle, parsed, groups, window, frame)
+
+
+def _read_frame(
+    handle: BinaryIO, parsed: Parsed, groups: FunctionalGroups | None, window: Window, frame: int | None
+) -> DicomImage:
+    if groups is not None:
+        parsed = groups.over(parsed, frame or 0)
+    header = parsed_header(parsed)
+    refuse_unsupported(header, frame)
+    facts = pixel_facts(parsed, header)
+    stored = decode_pixels(handle, parsed, facts, frame or 0, header.frames)
+    return _finish(_modality_values(stored, parsed, header, facts), parsed, header, window)
+
+
+def _read_picture(handle: BinaryIO, path: str, kind: Kind, head: bytes, window: Window, frame: int | None) -> DicomImage:
     header = picture_header(handle, path, kind, head)
-    refuse_unsupported(header)
+    refuse_unsupported(header, frame)
     stored = decode_picture(handle, header, kind)
-    values = Values(stored.astype(np.float32), None, (0.0, float(np.iinfo(stored.dtype).max)), Units.STORED, False, [], [])
-    return _finish(values, None, header, window)
+    applied, warnings = [], []
+    pixels = _luma(stored, applied, warnings) if stored.ndim == 3 else stored.astype(np.float32)
+    limits = (0.0, float(np.iinfo(stored.dtype).max))
+    return _finish(Values(pixels, None, limits, Units.STORED, False, applied, warnings), None, header, window)
 
 
-def _modality_values(
-    stored: NDArray[Any], parsed: Parsed, header: InstanceHeader, facts: PixelFacts, applied: Iterable[str]
-) -> Values:
-    """Padding and modality LUT; the padding is found before the LUT and filled after it."""
+def _luma(stored: NDArray[Any], applied: list[str], warnings: list[str], neutral: int | None = None) -> NDArray[np.float32]:
+    """Three samples into one; ``neutral`` is the chrominance of grey, None where they are red, green and blue."""
+    pixels, coloured = rgb_luma(stored) if neutral is None else ybr_luma(stored, neutral)
+    applied.append(MADE_GREY if coloured else EQUAL)
+    if coloured:
+        warnings.append(WARNING)
+    return pixels
+
+
+def _modality_values(stored: Stored, parsed: Parsed, header: InstanceHeader, facts: PixelFacts) -> Values:
+    """Padding, colour and modality LUT; the padding is found before the LUT and filled after it."""
     inverted, reason, contradiction = is_inverted(header.photometric, parsed.text(tags.PRESENTATION_LUT_SHAPE))
-    done = [part for part in (parsed.note, *applied) if part]
+    done = [part for part in (parsed.note, *stored.applied) if part]
     warnings = [contradiction] if contradiction else []
-    mask = _padding(stored, parsed, facts, warnings)
+    if facts.samples == 3 or facts.photometric == "PALETTE COLOR":
+        return _colour_values(stored, parsed, facts, done, warnings)
+    mask = _padding(stored.pixels, parsed, facts, warnings)
     table = read_table(parsed, tags.MODALITY_LUT_SEQUENCE, signed_input=facts.signed)
     if table is not None:
-        values, limits = table.apply(stored), (0.0, float(table.highest))
+        values, limits = table.apply(stored.pixels), (0.0, float(table.highest))
         unit = parsed.within(parsed.sequences[tags.MODALITY_LUT_SEQUENCE][0]).text(tags.MODALITY_LUT_TYPE)
         done.append(f"modality LUT of {len(table.entries)} entries")
     else:
-        slope, intercept, rescaled = _rescale(parsed)
-        values = apply_rescale(stored.astype(np.float32), slope, intercept)
+        slope, intercept, rescaled = rescale_of(parsed)
+        values = apply_rescale(stored.pixels, slope, intercept)
         limits = rescaled_range(facts.lowest, facts.highest, slope, intercept)
         unit = (parsed.text(tags.RESCALE_TYPE) or "HU") if rescaled else ""
         if rescaled:
@@ -96,6 +142,19 @@ def _modality_values(
     if header.modality == "CT" and not hounsfield:
         warnings.append(f"a CT whose values are {unit[:16] or 'not rescaled'}: not Hounsfield units")
     return Values(values, mask, limits, Units.HU if hounsfield else Units.STORED, inverted, done, warnings, reason)
+
+
+def _colour_values(stored: Stored, parsed: Parsed, facts: PixelFacts, done: list[str], warnings: list[str]) -> Values:
+    highest = facts.highest
+    if facts.samples == 1:
+        pixels, coloured, highest = palette_luma(stored.pixels, parsed)
+        done.append(f"palette; {MADE_GREY if coloured else EQUAL}")
+        if coloured:
+            warnings.append(WARNING)
+    else:
+        neutral = (highest + 1) // 2 if stored.luminance else None
+        pixels = _luma(stored.pixels, done, warnings, neutral)
+    return Values(pixels, None, (0.0, float(highest)), Units.STORED, False, done, warnings)
 
 
 def _padding(stored: NDArray[Any], parsed: Parsed, facts: PixelFacts, warnings: list[str]) -> NDArray[np.bool_] | None:
@@ -120,7 +179,12 @@ def _stored_value(parsed: Parsed, tag: int, facts: PixelFacts) -> int | None:
     return value - (1 << facts.bits_allocated) if facts.signed and value >= 1 << (facts.bits_allocated - 1) else value
 
 
-def _rescale(parsed: Parsed) -> tuple[float, float, bool]:
+def rescale_of(parsed: Parsed) -> tuple[float, float, bool]:
+    """Slope and intercept, and whether the file states them.
+
+    Raises:
+        DecodeError: They leave no image.
+    """
     slopes, intercepts = parsed.numbers(tags.RESCALE_SLOPE), parsed.numbers(tags.RESCALE_INTERCEPT)
     slope, intercept = (slopes or [1.0])[0], (intercepts or [0.0])[0]
     if not 1e-12 <= abs(slope) <= 1e6 or abs(intercept) > 1e9:
@@ -139,7 +203,7 @@ def _finish(values: Values, parsed: Parsed | None, header: InstanceHeader, windo
         values.warnings.append("Burned In Annotation (0028,0301) is YES: the pixels may name the patient")
     units = values.units
     if window != "none":
-        to_grey(values, parsed, window)
+        to_grey(values, parsed, window, modality=header.modality)
         units = Units.DISPLAY
         if low < high and values.pixels.min() == values.pixels.max():
             values.warnings.append(f"the window shows one grey only: the values lie in {low:g} to {high:g}")

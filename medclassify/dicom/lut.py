@@ -51,23 +51,48 @@ def read_table(parsed: Parsed, sequence: int, *, signed_input: bool) -> LookupTa
     items = parsed.sequences.get(sequence, ())
     if not items:
         return None
-    item = parsed.within(items[0])
-    descriptor = item.integers(tags.LUT_DESCRIPTOR)
-    data = item.elements.get(tags.LUT_DATA)
-    if len(descriptor) != 3 or data is None or not data.value:
-        raise DecodeError(f"{parsed.path}: {tag_name(sequence)} holds no complete table. Export the image again.")
+    return table_of(parsed.within(items[0]), tags.LUT_DESCRIPTOR, tags.LUT_DATA, tag_name(sequence), signed_input=signed_input)
+
+
+def table_of(item: Parsed, descriptor_tag: int, data_tag: int, name: str, *, signed_input: bool) -> LookupTable:
+    """The table of a descriptor and its data.
+
+    Args:
+        item: Where the two stand.
+        descriptor_tag: Number of entries, first input, bits of an entry.
+        data_tag: The entries.
+        name: What messages call the table.
+        signed_input: Whether the table's inputs may be negative.
+
+    Raises:
+        DecodeError: Descriptor and data do not fit each other.
+    """
+    count, first, bits = read_descriptor(item, descriptor_tag, name, signed_input=signed_input)
+    data = item.elements.get(data_tag)
+    if data is None or not data.value:
+        raise DecodeError(f"{item.path}: {name} holds no complete table. Export the image again.")
+    entries = _entries(data.value, count, bits, "<" if item.little_endian else ">")
+    if entries is None:
+        raise DecodeError(f"{item.path}: {name} claims {count} entries, its data holds {len(data.value)} bytes.")
+    return LookupTable(entries, first, bits)
+
+
+def read_descriptor(item: Parsed, descriptor_tag: int, name: str, *, signed_input: bool) -> tuple[int, int, int]:
+    """Number of entries, first input, bits of an entry.
+
+    Raises:
+        DecodeError: There is none, or it claims what cannot be.
+    """
+    descriptor = item.integers(descriptor_tag)
+    if len(descriptor) != 3:
+        raise DecodeError(f"{item.path}: {name} holds no complete table. Export the image again.")
     count, first, bits = descriptor
     count = count or 1 << 16  # 0 stands for 2^16
     if signed_input and first > 0x7FFF:
         first -= 1 << 16
     if not 8 <= bits <= 16:
-        raise DecodeError(f"{parsed.path}: {tag_name(sequence)} claims entries of {bits} bits, expected 8 to 16.")
-    entries = _entries(data.value, count, bits, "<" if parsed.little_endian else ">")
-    if entries is None:
-        raise DecodeError(
-            f"{parsed.path}: {tag_name(sequence)} claims {count} entries, its data holds {len(data.value)} bytes."
-        )
-    return LookupTable(entries, first, bits)
+        raise DecodeError(f"{item.path}: {name} claims entries of {bits} bits, expected 8 to 16.")
+    return count, first, bits
 
 
 def _entries(data: bytes, count: int, bits: int, order: str) -> NDArray[Any] | None:

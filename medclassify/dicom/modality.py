@@ -1,25 +1,30 @@
 """From stored values to the values a modality means: rescale slope and intercept, or a table (PS3.3 C.11.1)."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 
-def apply_rescale(values: NDArray[np.float32], slope: float, intercept: float) -> NDArray[np.float32]:
-    """``values · slope + intercept``, in place (PS3.3 C.11.1.1.2).
+def apply_rescale(stored: NDArray[Any], slope: float, intercept: float) -> NDArray[np.float32]:
+    """``stored · slope + intercept`` (PS3.3 C.11.1.1.2).
+
+    Values of 32 bits do not fit a float32 before the rescale; it is computed in float64.
 
     Args:
-        values: float32 (H, W), stored values.
+        stored: Integers (H, W).
         slope: Rescale Slope (0028,1053).
         intercept: Rescale Intercept (0028,1052).
 
     Returns:
-        The same array.
+        A new float32 (H, W).
     """
+    values = stored.astype(np.float64 if stored.itemsize > 2 else np.float32)
     if slope != 1:
-        values *= np.float32(slope)
+        values *= values.dtype.type(slope)
     if intercept != 0:
-        values += np.float32(intercept)
-    return values
+        values += values.dtype.type(intercept)
+    return values.astype(np.float32, copy=False)
 
 
 def rescaled_range(lowest: int, highest: int, slope: float, intercept: float) -> tuple[float, float]:

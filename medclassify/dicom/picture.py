@@ -59,11 +59,11 @@ def decode_picture(handle: BinaryIO, header: InstanceHeader, kind: Kind) -> NDAr
     """Decodes a picture whose header has been read and found small enough.
 
     Returns:
-        uint8 or uint16 (H, W). A colour picture whose channels are equal is grey; none other is made grey here.
+        uint8 or uint16 (H, W), or (H, W, 3) in colour: red, green and blue.
 
     Raises:
         DecodeError: The file is cut off or damaged.
-        UnsupportedImageError: The picture is in colour, or is transparent.
+        UnsupportedImageError: The picture is partly transparent.
     """
     handle.seek(0)
     data = handle.read(MAX_IMAGE_BYTES)
@@ -73,20 +73,16 @@ def decode_picture(handle: BinaryIO, header: InstanceHeader, kind: Kind) -> NDAr
         raise _damaged(header.path, kind, error) from error
     if decoded.shape[:2] != (header.rows, header.columns) or decoded.dtype not in _OPAQUE:
         raise _damaged(header.path, kind, StreamError(f"decodes to {decoded.dtype} {decoded.shape}"))
-    return decoded if decoded.ndim == 2 else _grey(decoded, header.path)
+    return decoded if decoded.ndim == 2 else _opaque(decoded, header.path)
 
 
-def _grey(decoded: NDArray[Any], path: str) -> NDArray[Any]:
+def _opaque(decoded: NDArray[Any], path: str) -> NDArray[Any]:
     channels = decoded.shape[2]
     if channels in (2, 4):
         if (decoded[..., -1] != _OPAQUE[decoded.dtype]).any():
             raise UnsupportedImageError(f"{path}: the picture is partly transparent. Save it in grey without transparency.")
         decoded = decoded[..., :-1]
-    if decoded.shape[2] == 3 and not ((decoded[..., 0] == decoded[..., 1]) & (decoded[..., 0] == decoded[..., 2])).all():
-        raise UnsupportedImageError(
-            f"{path}: the picture is in colour, and how its colours become grey is not known. Save it in grey."
-        )
-    return np.ascontiguousarray(decoded[..., 0])
+    return decoded if decoded.shape[2] == 3 else np.ascontiguousarray(decoded[..., 0])
 
 
 def _damaged(path: str, kind: Kind, error: Exception) -> DecodeError:

@@ -1,173 +1,160 @@
-"""Stored pixel values out of a parsed file: what must not be guessed is refused, and sizes are checked before decoding."""
+"""Stored pixel values of one frame out of a parsed file; sizes are checked before anything is decoded."""
 
-from dataclasses import dataclass
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from pydicom import uid
 from pydicom.config import IGNORE
-from pydicom.pixels.decoders.base import get_decoder
 
 from medclassify.dicom import tags
-from medclassify.dicom.codecs import DECODER_DEPENDENCIES, PLUGIN
-from medclassify.dicom.codestream import StreamError, frame_bytes
+from medclassify.dicom.codecs import COMPRESSED, decode_stream
+from medclassify.dicom.codestream import StreamError
 from medclassify.dicom.elements import Parsed, tag_name
-from medclassify.dicom.parse import MAX_IMAGE_BYTES, read_pixel_bytes
-from medclassify.errors import DecodeError, NotAnImageError, UnsupportedImageError
-from medclassify.records import InstanceHeader
+from medclassify.dicom.fragments import frame_stream
+from medclassify.dicom.layout import PixelFacts
+from medclassify.dicom.parse import MAX_IMAGE_BYTES, require_whole
+from medclassify.errors import DecodeError, UnsupportedImageError
 
-_NATIVE = (uid.ImplicitVRLittleEndian, uid.ExplicitVRLittleEndian, uid.ExplicitVRBigEndian)
-_NOT_PICTURES = {"SEG": "a segmentation", "RTDOSE": "a dose grid"}
-_GREY = ("MONOCHROME1", "MONOCHROME2")
-
-
-@dataclass(frozen=True, slots=True)
-class PixelFacts:
-    """How stored values are laid out (Image Pixel module, PS3.3 C.7.6.3)."""
-
-    bits_allocated: int
-    bits_stored: int
-    signed: bool
-
-    @property
-    def lowest(self) -> int:
-        """The lowest value that can be stored."""
-        return -(1 << (self.bits_stored - 1)) if self.signed else 0
-
-    @property
-    def highest(self) -> int:
-        """The highest value that can be stored."""
-        return (1 << (self.bits_stored - self.signed)) - 1
+_NATIVE = frozenset({uid.ImplicitVRLittleEndian, uid.ExplicitVRLittleEndian, uid.ExplicitVRBigEndian})
 
 
-def refuse_unsupported(header: InstanceHeader) -> None:
-    """Refuses, from the header alone, an image whose meaning would have to be guessed or that is too large.
+class Stored(NamedTuple):
+    """The stored values of one frame.
 
-    Raises:
-        UnsupportedImageError: Several frames, colour, a modality whose values are no grey, or more than 256 MiB.
-        DecodeError: It has no pixels, or does not say what is black.
+    Attributes:
+        pixels: Integers of the header's size and sign, (H, W), or (H, W, 3) in colour.
+        luminance: Whether the first of three samples is the luminance, else they are red, green and blue.
+        applied: What was done to them, in words.
     """
-    path, photometric = header.path, header.photometric
-    if header.modality in _NOT_PICTURES:
-        raise UnsupportedImageError(f"{path}: Modality {header.modality} is {_NOT_PICTURES[header.modality]}. Leave it out.")
-    if header.frames != 1:
-        raise UnsupportedImageError(
-            f"{path}: {header.frames} frames (0028,0008); one is read. Split the frames into single-frame instances first."
-        )
-    if not photometric:
-        raise DecodeError(f"{path}: no {tag_name(tags.PHOTOMETRIC_INTERPRETATION)}, so black and white cannot be told apart.")
-    if photometric not in _GREY and header.transfer_syntax:  # a picture in colour may hold three equal channels: see there
-        raise UnsupportedImageError(
-            f"{path}: {tag_name(tags.PHOTOMETRIC_INTERPRETATION)} {photometric[:16]!r} is colour, and how it becomes grey is "
-            "not known. Export the greyscale original, or leave it out."
-        )
-    if header.rows < 1 or header.columns < 1:
-        raise DecodeError(f"{path}: the image is {header.rows} × {header.columns} pixels. Export it again.")
-    claimed = header.rows * header.columns * header.frames * (2 if header.bits_stored > 8 else 1)
-    if claimed > MAX_IMAGE_BYTES:
-        raise UnsupportedImageError(
-            f"{path}: claims {header.rows} × {header.columns} pixels, {claimed >> 20} MiB; at most "
-            f"{MAX_IMAGE_BYTES >> 20} MiB are read. Leave it out, or shrink it first."
-        )
+
+    pixels: NDArray[Any]
+    luminance: bool
+    applied: tuple[str, ...]
 
 
-def pixel_facts(parsed: Parsed) -> PixelFacts:
-    """Reads the layout of the stored values.
+def decode_pixels(handle: BinaryIO, parsed: Parsed, facts: PixelFacts, frame: int, frames: int) -> Stored:
+    """Decodes one frame.
 
-    Raises:
-        UnsupportedImageError: Colour samples, float or bit-packed pixels, values of more than 16 bits, groups of frames.
-        DecodeError: The attributes contradict each other.
-    """
-    path = parsed.path
-    if parsed.pixel_tag in (tags.FLOAT_PIXEL_DATA, tags.DOUBLE_FLOAT_PIXEL_DATA):
-        raise UnsupportedImageError(f"{path}: {tag_name(parsed.pixel_tag)} instead of Pixel Data (7FE0,0010). Leave it out.")
-    if not parsed.pixel_tag:
-        raise NotAnImageError(f"{path}: no pixel data (7FE0,0010). Leave it out, or export the series again.")
-    if parsed.sequences.get(tags.SHARED_FUNCTIONAL_GROUPS):
-        raise UnsupportedImageError(f"{path}: an enhanced multi-frame object. Split it into classic single-frame instances.")
-    if (samples := parsed.integer(tags.SAMPLES_PER_PIXEL, default=1)) != 1:
-        raise UnsupportedImageError(f"{path}: {tag_name(tags.SAMPLES_PER_PIXEL)} is {samples}; greyscale has 1. Leave it out.")
-    allocated, stored = parsed.integer(tags.BITS_ALLOCATED), parsed.integer(tags.BITS_STORED)
-    if allocated not in (8, 16):
-        raise UnsupportedImageError(f"{path}: {tag_name(tags.BITS_ALLOCATED)} is {allocated}; 8 and 16 are read.")
-    if not 1 <= stored <= allocated:
-        raise DecodeError(f"{path}: {tag_name(tags.BITS_STORED)} is {stored}, but {allocated} bits are allocated.")
-    if (high_bit := parsed.integer(tags.HIGH_BIT, default=stored - 1)) != stored - 1:
-        raise UnsupportedImageError(f"{path}: {tag_name(tags.HIGH_BIT)} is {high_bit}, expected {stored - 1}. Convert it.")
-    if (representation := parsed.integer(tags.PIXEL_REPRESENTATION, default=0)) not in (0, 1):
-        raise DecodeError(f"{path}: {tag_name(tags.PIXEL_REPRESENTATION)} is {representation}, expected 0 or 1.")
-    return PixelFacts(allocated, stored, bool(representation))
-
-
-def decode_pixels(
-    handle: BinaryIO, parsed: Parsed, header: InstanceHeader, facts: PixelFacts
-) -> tuple[NDArray[Any], tuple[str, ...]]:
-    """Decodes the one frame.
-
-    Returns:
-        (u)int8 or (u)int16 (H, W), the stored values, and what was done to them.
+    Args:
+        handle: The open file.
+        parsed: Its elements.
+        facts: The layout of a frame.
+        frame: Which one, from 0.
+        frames: How many there are.
 
     Raises:
         DecodeError: The pixel data is cut off, corrupt, or not what the header says.
         UnsupportedImageError: The transfer syntax is not read.
     """
+    require_whole(parsed)
+    applied = []
+    if parsed.transfer_syntax in _NATIVE:
+        pixels, excess = _native(handle, parsed, facts, frame, frames)
+        luminance = facts.photometric in ("YBR_FULL", "YBR_FULL_422")
+        if excess > 1:
+            applied.append(f"{excess} bytes after the image left out")
+    else:
+        pixels, luminance = _compressed(handle, parsed, facts, frame, frames)
+    pixels = _stored_bits(pixels, facts, applied)
+    return Stored(pixels, luminance, tuple(applied))
+
+
+def compressed_frame(handle: BinaryIO, parsed: Parsed, frame: int, frames: int) -> bytes:
+    """The compressed stream of one frame.
+
+    Raises:
+        DecodeError: It is not there or cut off.
+        UnsupportedImageError: The transfer syntax is not read.
+    """
     syntax = parsed.transfer_syntax
-    native = syntax in _NATIVE
-    if not native and syntax not in DECODER_DEPENDENCIES:
+    if syntax not in COMPRESSED:
         name = uid.UID(syntax, IGNORE).name[:64]
         raise UnsupportedImageError(
             f"{parsed.path}: transfer syntax {name!r} (0002,0010) is not read. Export it as Explicit VR Little Endian."
         )
-    data = read_pixel_bytes(handle, parsed)
-    excess = _require_length(parsed, header, facts, data, native=native)
-    options: dict[str, Any] = {
-        "rows": header.rows,
-        "columns": header.columns,
-        "samples_per_pixel": 1,
-        "number_of_frames": 1,
-        "photometric_interpretation": header.photometric,
-        "bits_allocated": facts.bits_allocated,
-        "bits_stored": facts.bits_stored,
-        "pixel_representation": int(facts.signed),
-        "pixel_keyword": "PixelData",
-        "pixel_vr": parsed.pixel_vr or "OW",
-        "correct_unused_bits": False,
-    }
-    if native and parsed.little_endian:
-        options["view_only"] = True
     try:
-        stored, _ = get_decoder(syntax).as_array(
-            data, index=0, raw=True, validate=False, decoding_plugin="" if native else PLUGIN, **options
+        return frame_stream(handle, parsed.pixel_offset, parsed.size, frame, frames, most=MAX_IMAGE_BYTES)
+    except StreamError as error:
+        raise damaged(parsed, error) from error
+
+
+def damaged(parsed: Parsed, error: StreamError) -> DecodeError:
+    """A fault of the compressed stream as a fault of the file."""
+    return DecodeError(f"{parsed.path}: Pixel Data (7FE0,0010) {str(error)[:200]}. Copy or export it again.")
+
+
+def _compressed(handle: BinaryIO, parsed: Parsed, facts: PixelFacts, frame: int, frames: int) -> tuple[NDArray[Any], bool]:
+    if facts.unused_below:
+        raise UnsupportedImageError(
+            f"{parsed.path}: {tag_name(tags.HIGH_BIT)} is {facts.bits_stored + facts.unused_below - 1} in compressed pixel data, "
+            f"expected {facts.bits_stored - 1}. Convert it."
         )
-    except Exception as error:  # pydicom wraps what its plug-ins raise; the plug-in's clause is the last line
-        clause = str(error).strip().split("\n")[-1].strip().removeprefix(f"{PLUGIN}: ")
-        raise DecodeError(f"{parsed.path}: Pixel Data (7FE0,0010) {clause[:200]}. Copy or export it again.") from error
-    stored, applied = _clean(stored, facts)
-    return stored, ((f"{excess} bytes after the image left out",) if excess > 1 else ()) + applied
+    source = compressed_frame(handle, parsed, frame, frames)
+    try:
+        return decode_stream(source, parsed.transfer_syntax, facts)
+    except StreamError as error:
+        raise damaged(parsed, error) from error
 
 
-def _require_length(parsed: Parsed, header: InstanceHeader, facts: PixelFacts, data: bytes, *, native: bool) -> int:
-    """Checks that the data is all there; returns how many bytes stand after a native image."""
-    if not native:
-        try:
-            frame_bytes(data)
-        except StreamError as error:
-            raise DecodeError(f"{parsed.path}: Pixel Data (7FE0,0010) {error}. Copy or export it again.") from error
-        return 0
-    expected = header.rows * header.columns * facts.bits_allocated // 8
-    if len(data) < expected or parsed.pixel_length is None:
+def _native(handle: BinaryIO, parsed: Parsed, facts: PixelFacts, frame: int, frames: int) -> tuple[NDArray[Any], int]:
+    """One uncompressed frame, and how many bytes stand after the last one."""
+    bits = facts.native_bits
+    expected = (bits * frames + 7) // 8
+    held = parsed.pixel_length
+    if held is None or held < expected or (facts.photometric == "YBR_FULL_422" and facts.columns % 2):
         raise DecodeError(
-            f"{parsed.path}: Pixel Data (7FE0,0010) holds {len(data)} bytes, {header.rows} × {header.columns} pixels of "
-            f"{facts.bits_allocated} bits need {expected}. Copy or export it again."
+            f"{parsed.path}: Pixel Data (7FE0,0010) holds {parsed.size - parsed.pixel_offset if held is None else held} bytes, "
+            f"{frames} × {facts.rows} × {facts.columns} pixels of {facts.bits_allocated} bits need {expected}. "
+            "Copy or export it again."
         )
-    return len(data) - expected
+    first_bit = bits * frame
+    data = _read(handle, parsed, first_bit // 8, (first_bit + bits + 7) // 8)
+    if facts.bits_allocated == 1:  # PS3.5 8.1.1: packed, the first pixel in the lowest bit; a frame may start within a byte
+        skipped = first_bit % 8
+        unpacked = np.unpackbits(np.frombuffer(data, np.uint8), bitorder="little")[skipped : skipped + bits]
+        return unpacked.reshape(facts.rows, facts.columns).view(facts.dtype), held - expected
+    dtype = facts.dtype if parsed.little_endian else facts.dtype.newbyteorder(">")
+    values = np.frombuffer(data, dtype).astype(facts.dtype, copy=False)
+    return _in_order(values, facts), held - expected
 
 
-def _clean(stored: NDArray[Any], facts: PixelFacts) -> tuple[NDArray[Any], tuple[str, ...]]:
-    """Frees values from bits above Bits Stored: old files keep overlays there, and signs end there (PS3.5 8.1.1)."""
-    unused = 8 * stored.itemsize - facts.bits_stored
-    if unused <= 0 or (stored.min() >= facts.lowest and stored.max() <= facts.highest):
-        return stored, ()
-    cleaned = np.right_shift(np.left_shift(stored, unused), unused)
-    return cleaned, (f"bits above the {facts.bits_stored} stored ones cleared",)
+def _read(handle: BinaryIO, parsed: Parsed, start: int, end: int) -> bytes:
+    """Bytes ``start`` to ``end`` of the value of Pixel Data."""
+    if not parsed.little_endian and parsed.pixel_vr == "OW" and parsed.integer(tags.BITS_ALLOCATED) <= 8:
+        even = _slice(handle, parsed, start - start % 2, end + end % 2)
+        swapped = np.frombuffer(even, "<u2").byteswap().tobytes()  # PS3.5 8.1.2: words of two bytes are turned round
+        return swapped[start % 2 : start % 2 + end - start]
+    return _slice(handle, parsed, start, end)
+
+
+def _slice(handle: BinaryIO, parsed: Parsed, start: int, end: int) -> bytes:
+    if parsed.inflated is not None:
+        return parsed.inflated[parsed.pixel_offset + start : parsed.pixel_offset + end]
+    handle.seek(parsed.pixel_offset + start)
+    return handle.read(end - start)
+
+
+def _in_order(values: NDArray[Any], facts: PixelFacts) -> NDArray[Any]:
+    rows, columns = facts.rows, facts.columns
+    if facts.samples == 1:
+        return values.reshape(rows, columns)
+    if facts.photometric == "YBR_FULL_422":  # PS3.3 C.7.6.3.1.2: Y Y Cb Cr for every two pixels
+        pairs = values.reshape(rows, columns // 2, 4)
+        chrominance = np.repeat(pairs[..., 2:], 2, axis=1)
+        return np.concatenate([pairs[..., :2].reshape(rows, columns, 1), chrominance], axis=2)
+    if facts.planar:
+        return np.ascontiguousarray(np.moveaxis(values.reshape(3, rows, columns), 0, 2))
+    return values.reshape(rows, columns, 3)
+
+
+def _stored_bits(stored: NDArray[Any], facts: PixelFacts, applied: list[str]) -> NDArray[Any]:
+    """Frees values from bits beside the stored ones: old files keep overlays there, and signs end there (PS3.5 8.1.1)."""
+    above = 8 * stored.itemsize - facts.bits_stored - facts.unused_below
+    if facts.unused_below:
+        applied.append(f"{facts.unused_below} bits below the stored ones cleared")
+    elif facts.bits_allocated == 1 or above <= 0 or (stored.min() >= facts.lowest and stored.max() <= facts.highest):
+        return stored
+    else:
+        applied.append(f"bits above the {facts.bits_stored} stored ones cleared")
+    return np.right_shift(np.left_shift(stored, above), above + facts.unused_below)

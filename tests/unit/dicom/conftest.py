@@ -38,26 +38,39 @@ def _dataset(pixels: np.ndarray | None) -> Dataset:
 
 @pytest.fixture
 def build(tmp_path: Path) -> Build:
-    """``build(pixels, frame=None, syntax=..., name=..., **attributes)``: writes a file; an attribute of None is left out."""
+    """``build(pixels, frame=None, syntax=..., name=..., **attributes)``: writes a file; an attribute of None is left out.
+
+    Pixels of (frames, H, W) make a multi-frame file. ``frame`` is a compressed stream, or a list of them; ``fragments`` cuts
+    each into so many, ``offsets`` says whether the Basic Offset Table is filled.
+    """
 
     def write(
-        pixels: np.ndarray | None, frame: bytes | None = None, syntax: str = "", name: str = "made.dcm", **attributes: Any
+        pixels: np.ndarray | None,
+        frame: bytes | list[bytes] | None = None,
+        syntax: str = "",
+        name: str = "made.dcm",
+        fragments: int = 1,
+        offsets: bool = True,
+        **attributes: Any,
     ) -> Path:
-        ds = _dataset(pixels)
+        ds = _dataset(pixels if pixels is None or pixels.ndim == 2 else pixels[0])
+        if pixels is not None and pixels.ndim == 3:
+            ds.NumberOfFrames = len(pixels)
         syntax = syntax or uid.ExplicitVRLittleEndian
         ds.file_meta = FileMetaDataset()
         ds.file_meta.TransferSyntaxUID = uid.UID(syntax)
         ds.file_meta.MediaStorageSOPClassUID = ds.SOPClassUID
         ds.file_meta.MediaStorageSOPInstanceUID = ds.SOPInstanceUID
         if frame is not None:
-            ds.PixelData = encapsulate([frame])
+            streams = [frame] if isinstance(frame, bytes) else [bytes(stream) for stream in frame]
+            ds.PixelData = encapsulate(streams, fragments_per_frame=fragments, has_bot=offsets)
             ds["PixelData"].VR = "OB"
             ds["PixelData"].is_undefined_length = True
         elif pixels is not None:
             order = ">" if syntax == uid.ExplicitVRBigEndian else "<"
             data = pixels.astype(pixels.dtype.newbyteorder(order)).tobytes()
             ds.PixelData = data + b"\0" * (len(data) % 2)
-            ds["PixelData"].VR = "OW" if pixels.itemsize == 2 else "OB"
+            ds["PixelData"].VR = "OW" if pixels.itemsize > 1 else "OB"
         for keyword, value in attributes.items():
             if value is None:
                 del ds[keyword]

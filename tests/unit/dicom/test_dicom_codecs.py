@@ -11,21 +11,14 @@ import numpy as np
 import pydicom
 import pytest
 from pydicom import uid
-from pydicom.pixels.decoders.base import get_decoder
 
 from medclassify.dicom import read_image
-from medclassify.dicom.codecs import DECODER_DEPENDENCIES, PLUGIN
 from medclassify.dicom.encode import encode_rle
 from medclassify.errors import DecodeError
 
 
 def stored(path: Path | str) -> np.ndarray:
     return read_image(path, window="none").pixels
-
-
-def test_the_plugin_is_registered_for_every_greyscale_syntax() -> None:
-    for syntax in DECODER_DEPENDENCIES:
-        assert PLUGIN in get_decoder(syntax).available_plugins
 
 
 @pytest.mark.parametrize("bits", [8, 10, 12, 14, 16])
@@ -179,12 +172,3 @@ def test_noise_in_the_stream_is_refused_without_a_traceback_in_the_log(build, ra
     with caplog.at_level(logging.DEBUG), pytest.raises(DecodeError, match="is corrupt"):
         read_image(build(pixels, bytes(frame), uid.JPEGLSLossless))
     assert caplog.records == []
-
-
-def test_the_plugin_leaves_colour_to_others(bundled) -> None:
-    ds = pydicom.dcmread(bundled("SC_rgb_jpeg_dcmtk.dcm"))
-    expected = ds.pixel_array  # decoded by pillow, as if this plug-in were not there
-    assert expected.shape[-1] == 3
-    ds.pixel_array_options(decoding_plugin=PLUGIN)
-    with pytest.raises(RuntimeError, match="greyscale only"):
-        _ = ds.pixel_array

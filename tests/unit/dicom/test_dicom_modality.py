@@ -9,10 +9,17 @@ from medclassify.records import Units
 
 
 def test_rescale_by_hand() -> None:
-    values = np.array([[0, 1], [10, 4095]], np.float32)
-    result = apply_rescale(values, 0.5, -100)
-    assert result is values
+    stored = np.array([[0, 1], [10, 4095]], np.uint16)
+    values = apply_rescale(stored, 0.5, -100)
+    assert values.dtype == np.float32
     np.testing.assert_array_equal(values, [[-100, -99.5], [-95, 1947.5]])
+    np.testing.assert_array_equal(stored, [[0, 1], [10, 4095]])
+
+
+def test_values_of_32_bits_keep_their_digits_through_the_rescale() -> None:
+    """A float32 holds 24 bits: rescaling after the conversion would lose the last four."""
+    stored = np.array([[-(2**28) + 3, 2**28 + 5]], np.int32)
+    np.testing.assert_array_equal(apply_rescale(stored, 1, -(2**28)), [[-(2**29) + 3 - 3, 5]])
 
 
 @pytest.mark.parametrize(
