@@ -5,6 +5,7 @@ import hmac
 import os
 import re
 import secrets
+import stat
 import unicodedata
 from collections.abc import Iterable
 from pathlib import Path
@@ -92,6 +93,27 @@ class PatientHasher:
     def hash_stand_ins(self, kind: str, values: pd.Series) -> pd.Series:
         """Hashes what stands in for a patient id (a study UID, a sample id), kept apart from real ids by its ``kind``."""
         return values.map({value: self._digest(kind, value) for value in values.dropna().unique()}).astype("str")
+
+    def new_uid(self, uid: str) -> str:
+        """The UID that stands in for a DICOM UID in a de-identified copy, the same for the same UID.
+
+        A version 8 UUID (RFC 9562) of 122 bits of the keyed hash, as ``2.25.`` and a decimal number (PS3.5 annex B.2).
+        """
+        digest = bytearray(hmac.digest(self._key, f"uid\x1f{uid.strip()}".encode(), "sha256")[:16])
+        digest[6] = 0x80 | digest[6] & 0x0F
+        digest[8] = 0x80 | digest[8] & 0x3F
+        return f"2.25.{int.from_bytes(digest)}"
+
+    @property
+    def warning(self) -> str:
+        """One line where others than the owner may read or change the key; else empty."""
+        mode = stat.S_IMODE(self.key_file.stat().st_mode)
+        if os.name != "posix" or not mode & (stat.S_IRWXG | stat.S_IRWXO):
+            return ""
+        return (
+            f"{self.key_file}: the patient key has mode {mode:04o}, so others can read or change it, and find out whom a "
+            f"hashed id means. Run: chmod 600 {self.key_file}"
+        )
 
     def _digest(self, kind: str, text: str) -> str:
         return hmac.digest(self._key, f"{kind}\x1f{text}".encode(), "sha256").hex()[:16]

@@ -1,4 +1,5 @@
 import stat
+import uuid
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -99,3 +100,21 @@ def test_ids_that_share_something_become_one_through_a_chain() -> None:
 def test_ids_that_share_nothing_stay() -> None:
     ids = pd.Series(["a", "b"], dtype="str")
     assert link_patients(ids, [pd.Series([None, None], dtype="str")]).tolist() == ["a", "b"]
+
+
+def test_a_new_uid_is_a_uuid_of_the_key_and_the_old_uid(tmp_path: Path) -> None:
+    hasher, other = PatientHasher(tmp_path / "a.key"), PatientHasher(tmp_path / "b.key")
+    new = hasher.new_uid("1.2.840.99.1")
+    assert new == hasher.new_uid("1.2.840.99.1 ") == PatientHasher(tmp_path / "a.key").new_uid("1.2.840.99.1")
+    assert len({new, hasher.new_uid("1.2.840.99.2"), other.new_uid("1.2.840.99.1")}) == 3
+    assert new.startswith("2.25.") and len(new) <= 64
+    made = uuid.UUID(int=int(new.removeprefix("2.25.")))
+    assert made.variant == uuid.RFC_4122 and made.hex[12] == "8"
+
+
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o660])
+def test_a_key_that_others_may_read_is_told(tmp_path: Path, mode: int) -> None:
+    hasher = PatientHasher(tmp_path / "patient.key")
+    assert hasher.warning == ""
+    hasher.key_file.chmod(mode)
+    assert f"mode {mode:04o}" in hasher.warning and f"chmod 600 {hasher.key_file}" in hasher.warning
