@@ -12,6 +12,7 @@ from timm.models.efficientnet import EfficientNet
 from torch import Tensor
 
 from medclassify.errors import WeightsError
+from medclassify.models.layouts import to_timm_layout
 
 _HEAD = "classifier."
 
@@ -53,7 +54,8 @@ def load_weights(network: EfficientNet, weights: str, *, allow_random: bool = Fa
 
     Args:
         network: Built by ``models.create_network``.
-        weights: ``imagenet``, ``none``, or a ``.safetensors``/``.pth`` file.
+        weights: ``imagenet``, ``none``, or a ``.safetensors``/``.pth`` file, in the key layout of timm, of torchvision, or of
+            lukemelas/EfficientNet-PyTorch and MONAI.
         allow_random: Go on with random weights where ``imagenet`` cannot be had.
 
     Returns:
@@ -65,7 +67,9 @@ def load_weights(network: EfficientNet, weights: str, *, allow_random: bool = Fa
     if weights == "none":
         return _random(network, weights, fallback=False, note="random initial weights, as configured (model.weights: none)")
     if weights != "imagenet":
-        return _fill(network, weights, f"file:{Path(weights).name}", _read_file(Path(weights)))
+        path = Path(weights)
+        _require_normalisation(network, path)
+        return _fill(network, weights, f"file:{path.name}", to_timm_layout(network, _read_file(path), weights))
     name = _facts(network)["architecture"]
     try:
         state = _download(network)
@@ -160,6 +164,16 @@ def _read_file(path: Path) -> dict[str, Tensor]:
     if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
         raise WeightsError(f"model.weights {path}: holds no table of tensors. Save the network's state_dict().")
     return state
+
+
+def _require_normalisation(network: EfficientNet, path: Path) -> None:
+    """AdvProp's weights (Xie 2020) expect inputs in [-1, 1]; lukemelas publishes them as files that begin with ``adv-``."""
+    facts = _facts(network)
+    if path.name.startswith("adv-") and tuple(facts["mean"]) != (0.5, 0.5, 0.5):
+        raise WeightsError(
+            f"model.weights {path}: AdvProp weights, which expect another normalisation than {facts['architecture']}'s. "
+            f"Choose model.backbone {facts['architecture']}.ap_in1k."
+        )
 
 
 def _fill(network: EfficientNet, requested: str, source: str, state: dict[str, Tensor]) -> WeightsReport:
