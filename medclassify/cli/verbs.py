@@ -5,6 +5,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+# Written out, since reading it from the config would import that for every verb's help; a test compares the two.
+_FORMATS = (
+    "its layout: auto (by its columns, and printed), generic, nih, chexpert, mimic-cxr, rsna-pneumonia, rsna-ich, vindr-cxr, "
+    "vindr-cxr-any, vindr-cxr-soft, siim or padchest (default: auto)"
+)
 Run = Callable[[argparse.Namespace, Sequence[str]], None]
 
 
@@ -42,7 +47,7 @@ def _run_folder(parser: argparse.ArgumentParser) -> None:
 def _index_arguments(parser: argparse.ArgumentParser) -> None:
     _sources(parser)
     parser.add_argument("--labels", required=True, metavar="FILE", help="the label table")
-    parser.add_argument("--format", default="auto", metavar="NAME", help="its layout: auto, generic or nih (default: auto)")
+    parser.add_argument("--format", default="auto", metavar="NAME", help=_FORMATS)
     parser.add_argument("--exclude-patients", nargs="*", default=(), metavar="ID", help="patients who withdrew consent")
     parser.add_argument("--out", type=Path, default=Path("manifest.parquet"), help="default: manifest.parquet")
 

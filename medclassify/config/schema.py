@@ -6,6 +6,12 @@ Every dataclass is frozen: a run's config is decided once, written to the run di
 from dataclasses import dataclass, field
 from typing import Literal
 
+LabelFormat = Literal[
+    "auto", "generic", "nih", "chexpert", "mimic-cxr", "rsna-pneumonia", "rsna-ich",
+    "vindr-cxr", "vindr-cxr-any", "vindr-cxr-soft", "siim", "padchest",
+]  # fmt: skip
+UncertainPolicy = Literal["zeros", "ones", "ignore", "soft"]
+
 
 @dataclass(frozen=True)
 class PhantomConfig:
@@ -49,6 +55,9 @@ class DataConfig:
         labels: The label table, looked for here and then inside ``source``; not needed with a manifest or the phantom.
         format: The label table's layout; ``auto`` recognises it by its columns and prints what it found.
         findings: The findings to learn, in order; all that the labels hold when left out.
+        uncertain: What is learnt from labels of -1, on the train split alone: ``zeros`` (absent), ``ones`` (present), ``soft``
+            (0.7) or ``ignore`` (nothing); one for all, or a finding each with ``default`` for the rest,
+            e.g. ``{default: ignore, Atelectasis: ones}``. Everything else scores certain labels only.
         task: ``multilabel`` (each finding yes or no) or ``multiclass`` (exactly one finding a sample).
         attributes: Attributes by which results are reported; each must be a manifest column.
         split: ``auto`` uses the labels' own split (a ``split`` column or published lists) and else draws one;
@@ -68,8 +77,9 @@ class DataConfig:
 
     source: str = "phantom"
     labels: str | None = None
-    format: Literal["auto", "generic", "nih"] = "auto"
+    format: LabelFormat = "auto"
     findings: tuple[str, ...] | None = None
+    uncertain: UncertainPolicy | dict[str, UncertainPolicy] = "ignore"
     task: Literal["multilabel", "multiclass"] = "multilabel"
     attributes: tuple[str, ...] = ("sex", "age_band", "view", "site")
     split: Literal["auto", "random"] = "auto"

@@ -24,6 +24,10 @@ def validate(config: Config, where: str) -> None:
         (data.phantom.patients >= 20, f"data.phantom.patients must be at least 20, received {data.phantom.patients}"),
         (len(set(data.findings or ())) == len(data.findings or ()), f"data.findings holds a name twice: {data.findings}"),
         (data.task == "multilabel" or len(data.findings or (1, 2)) >= 2, "data.task multiclass needs two findings or more"),
+        (
+            data.task == "multilabel" or data.uncertain == "ignore",
+            "data.uncertain contradicts data.task multiclass, which takes samples with exactly one certain finding",
+        ),
         (config.model.scale is None or 0 <= config.model.scale <= 7, f"model.scale must be 0–7, received {config.model.scale}"),
         (config.model.drop_path_rate >= 0, f"model.drop_path_rate must be 0 or more, received {config.model.drop_path_rate}"),
         (config.trainer.max_epochs >= 1, f"trainer.max_epochs must be at least 1, received {config.trainer.max_epochs}"),

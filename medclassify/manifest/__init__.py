@@ -1,6 +1,7 @@
 """The table that defines a dataset version: labels joined to images, patients kept apart, leakage checked."""
 
 from medclassify.manifest.attributes import AGE_BANDS
+from medclassify.manifest.boxes import BOX_COLUMNS, join_boxes, read_boxes, write_boxes
 from medclassify.manifest.build import build_manifest, unlabelled_manifest
 from medclassify.manifest.describe import describe
 from medclassify.manifest.labels import LabelTable
@@ -11,28 +12,35 @@ from medclassify.manifest.splits import assign_splits, check_splits
 from medclassify.manifest.store import read_manifest, write_exclusions, write_manifest
 from medclassify.manifest.subset import keep_findings, keep_samples, without_patients
 from medclassify.manifest.table import CORE_COLUMNS, Manifest
+from medclassify.manifest.uncertainty import apply_uncertainty, uncertainty_notes
 
 __all__ = [
     "AGE_BANDS",
+    "BOX_COLUMNS",
     "CORE_COLUMNS",
     "LabelTable",
     "LeakageFinding",
     "LeakageReport",
     "Manifest",
     "PatientHasher",
+    "apply_uncertainty",
     "assign_splits",
     "build_manifest",
     "check_leakage",
     "check_splits",
     "describe",
     "is_patient_hash",
+    "join_boxes",
     "keep_findings",
     "keep_samples",
+    "read_boxes",
     "read_labels",
     "read_manifest",
     "require_no_leakage",
+    "uncertainty_notes",
     "unlabelled_manifest",
     "without_patients",
+    "write_boxes",
     "write_exclusions",
     "write_manifest",
 ]

@@ -3,7 +3,7 @@
 import csv
 import gzip
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -76,3 +76,38 @@ def read_columns(path: Path, positions: Sequence[int], names: Sequence[str], *, 
     if table.empty:
         raise ManifestError(f"{path}: no rows below the header. A label file has one line an image.")
     return table
+
+
+def read_named(
+    path: Path, columns: Mapping[str, str], *, required: Sequence[str], layout: str, filled: Sequence[str] | None = None
+) -> pd.DataFrame:
+    """Reads those columns of a text table that have a name.
+
+    Args:
+        path: The file.
+        columns: The published name of a column → what to call it; the file may lack those that are not required.
+        required: Published names of columns that must be there.
+        layout: What the layout is called, for the message.
+        filled: Those of ``required`` that may be blank in no row; all when left out.
+
+    Returns:
+        As ``read_columns``, in the order of the file.
+
+    Raises:
+        ManifestError: A required column is missing or blank, a name stands twice, or a line does not fit the header.
+    """
+    header, delimiter = read_header(path)
+    lacking = [name for name in required if name not in header]
+    if lacking:
+        raise ManifestError(f"{path}: not the {layout} layout: no column {lacking[0]!r}, received {', '.join(header)}.")
+    positions = [position for position, name in enumerate(header) if name in columns]
+    names = [header[position] for position in positions]
+    twice = [name for name in names if names.count(name) > 1]
+    if twice:
+        raise ManifestError(f"{path}: column {twice[0]!r} stands twice. Remove one.")
+    rows = read_columns(path, positions, [columns[name] for name in names], delimiter=delimiter, whole=False)
+    for name in required if filled is None else filled:
+        gap = rows[columns[name]].isna()
+        if gap.any():
+            raise ManifestError(f"{path}: row {rows.index[gap][0]}: {name} is blank. Every row of a {layout} file has it.")
+    return rows

@@ -16,6 +16,24 @@ BLANKS = ("", "nan", "NaN", "NA", "N/A", "n/a", "null", "NULL", "<NA>")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class PublishedBoxes:
+    """Boxes that a dataset publishes with its labels, as they stand in its file.
+
+    Attributes:
+        path: The file they come from.
+        rows: Columns ``image_id`` (the image's file name, with or without extension) and ``finding`` (str), ``left``, ``top``,
+            ``width``, ``height`` (float64, pixels; the origin is the image's upper left corner).
+        size: (rows, columns) of the picture they were measured on, or None: the image itself.
+        notes: What was left out on reading, one line each.
+    """
+
+    path: Path
+    rows: pd.DataFrame
+    size: tuple[int, int] | None = None
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class LabelTable:
     """A label file that was read. It stays in memory: its ``patient_id`` is not hashed.
 
@@ -23,13 +41,16 @@ class LabelTable:
         path: The file.
         format: The layout it was read as, e.g. ``generic`` or ``nih``.
         keys: The columns of ``rows`` that find a row's image, best first (of ``KEYS``).
-        rows: One row a label row; the index is the line in the file (the header is line 1). Findings are Int8
-            (1 present, 0 absent, -1 uncertain, missing = not labelled), everything else str. ``split`` holds published splits.
+        rows: One row a label row; the index is the line in the file (the header is line 1), the first one where several lines
+            speak of an image. Findings are Int8 (1 present, 0 absent, -1 uncertain, missing = not labelled), everything else
+            str. ``split`` holds published splits.
         findings: The finding columns, in order.
         attributes: Further columns, beyond those every manifest has.
         notes: What was decided on the way (which columns are what, where splits came from), one line each.
         fixed_findings: The layout itself says which columns are findings, so one that is not chosen is left out;
             otherwise it becomes an attribute.
+        boxes: The boxes published with the labels, or None.
+        lines_of: The file whose lines the index counts, where that is another than ``path``.
     """
 
     path: Path
@@ -40,6 +61,13 @@ class LabelTable:
     attributes: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     fixed_findings: bool = False
+    boxes: PublishedBoxes | None = None
+    lines_of: Path | None = None
+
+    @property
+    def lines_name(self) -> str:
+        """The name of the file whose lines ``rows`` counts."""
+        return (self.lines_of or self.path).name
 
     @property
     def key(self) -> str:

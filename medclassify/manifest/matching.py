@@ -148,7 +148,7 @@ def _lonely(images: pd.DataFrame, labels: LabelTable, pairs: pd.DataFrame, vague
     why = {AMBIGUOUS: "several images have this name", NO_IMAGE: "no image has this name"}
     reasons = [AMBIGUOUS if line in vague else NO_IMAGE for line in lines]
     return [Exclusion(path, NO_LABEL, f"no row of {labels.path.name} names it") for path in alone] + [
-        Exclusion(name, reason, f"{labels.path.name} row {line}: {why[reason]}")
+        Exclusion(name, reason, f"{labels.lines_name} row {line}: {why[reason]}")
         for name, reason, line in zip(label_name(labels, lines), reasons, lines, strict=True)
     ]
 
@@ -165,11 +165,11 @@ def _one_row_an_image(images: pd.DataFrame, labels: LabelTable, pairs: pd.DataFr
     repeats = crowded[crowded["image"].duplicated() & ~crowded["image"].isin(disputed)]
     lines = crowded.groupby("image")["line"].agg(list)
     exclusions = [
-        Exclusion(images["path"][image], CONFLICT, f"{labels.path.name} rows {', '.join(map(str, lines[image]))} differ")
+        Exclusion(images["path"][image], CONFLICT, f"{labels.lines_name} rows {', '.join(map(str, lines[image]))} differ")
         for image in disputed
     ] + [
         Exclusion(
-            images["path"][image], DUPLICATE_ROW, f"{labels.path.name} row {line} repeats an earlier one; the image is kept"
+            images["path"][image], DUPLICATE_ROW, f"{labels.lines_name} row {line} repeats an earlier one; the image is kept"
         )
         for image, line in zip(repeats["image"], repeats["line"], strict=True)
     ]
@@ -188,7 +188,9 @@ def _agreeing(images: pd.DataFrame, labels: LabelTable, pairs: pd.DataFrame) -> 
     bad = pairs[wrong]
     exclusions = [
         Exclusion(
-            images["path"][image], UID_MISMATCH, f"{labels.path.name} row {line} names another SOP or study UID than the header"
+            images["path"][image],
+            UID_MISMATCH,
+            f"{labels.lines_name} row {line} names another SOP or study UID than the header",
         )
         for image, line in zip(bad["image"], bad["line"], strict=True)
     ]

@@ -1,10 +1,14 @@
-"""Layouts of label files, one module each; ``LAYOUTS`` is the order in which they are tried."""
+"""Layouts of label files, one module each.
+
+``PUBLISHED`` are those of data sets; each knows its own header and no other's. ``LAYOUTS`` are all; their names are those of
+``config.LabelFormat``.
+"""
 
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
-from medclassify.manifest.formats import generic, nih
+from medclassify.manifest.formats import chexpert, generic, mimic_cxr, nih, padchest, rsna_ich, rsna_pneumonia, siim, vindr_cxr
 from medclassify.manifest.labels import LabelTable
 
 
@@ -28,7 +32,10 @@ class LabelLayout(Protocol):
         ...
 
 
-# The generic layout takes whatever has a key column, so it comes last.
-LAYOUTS: tuple[LabelLayout, ...] = (nih, generic)
+PUBLISHED: tuple[LabelLayout, ...] = (
+    nih, chexpert, mimic_cxr, rsna_pneumonia, rsna_ich, *vindr_cxr.LAYOUTS, siim, padchest,
+)  # fmt: skip
+# The generic layout takes whatever has a key column, so it is only tried where no published layout fits.
+LAYOUTS: tuple[LabelLayout, ...] = (generic, *PUBLISHED)
 
-__all__ = ["LAYOUTS", "LabelLayout"]
+__all__ = ["LAYOUTS", "PUBLISHED", "LabelLayout"]

@@ -10,11 +10,15 @@ from pathlib import Path
 import pandas as pd
 
 from medclassify.errors import ManifestError
-from medclassify.manifest.delimited import read_columns, read_header
-from medclassify.manifest.labels import LabelTable
+from medclassify.manifest.delimited import read_columns, read_header, read_named
+from medclassify.manifest.formats.box_numbers import numbered_boxes
+from medclassify.manifest.labels import LabelTable, PublishedBoxes
 
 NAME = "nih"
 NO_FINDING = "No Finding"
+BOXES = "BBox_List_2017.csv"
+BOX_SIZE = (1024, 1024)
+_BOX_NAMES = {"Infiltrate": "Infiltration"}
 FINDINGS = (
     "Atelectasis", "Cardiomegaly", "Effusion", "Infiltration", "Mass", "Nodule", "Pneumonia", "Pneumothorax",
     "Consolidation", "Edema", "Emphysema", "Fibrosis", "Pleural_Thickening", "Hernia", NO_FINDING,
@@ -36,25 +40,20 @@ def recognises(columns: Sequence[str]) -> bool:
 
 
 def read(path: Path) -> LabelTable:
-    """Reads ``Data_Entry_2017.csv`` or a part of it with the same columns.
+    """Reads ``Data_Entry_2017.csv`` or a part of it with the same columns, and ``BBox_List_2017.csv`` where it lies beside it.
 
     Raises:
-        ManifestError: A required column is missing, or a row holds a finding that is not one of NIH's.
+        ManifestError: A required column is missing, a row holds a finding that is not one of NIH's, or a box is no box.
     """
-    header, delimiter = read_header(path)
-    lacking = [name for name in _REQUIRED if name not in header]
-    if lacking:
-        raise ManifestError(f"{path}: not NIH's layout: no column {lacking[0]!r}, received {', '.join(header)}.")
-    wanted = [name for name in header if name in _COLUMNS]
-    positions = [header.index(name) for name in wanted]
+    header, _ = read_header(path)
     brackets = [position for position, name in enumerate(header) if "[" in name]
-    if brackets and max(positions) > brackets[0]:
+    last = max((position for position, name in enumerate(header) if name in _COLUMNS), default=0)
+    if brackets and last > brackets[0]:
         raise ManifestError(
-            f"{path}: column {header[max(positions)]!r} stands behind {header[brackets[0]]!r}, whose comma shifts it. "
+            f"{path}: column {header[last]!r} stands behind {header[brackets[0]]!r}, whose comma shifts it. "
             f"Keep NIH's order of columns."
         )
-    rows = read_columns(path, positions, [_COLUMNS[name] for name in wanted], delimiter=delimiter, whole=False)
-    _refuse_gaps(path, rows)
+    rows = read_named(path, _COLUMNS, required=_REQUIRED, layout=NAME)
     findings = _findings(path, rows.pop("labels"))
     return LabelTable(
         path=path,
@@ -64,14 +63,19 @@ def read(path: Path) -> LabelTable:
         findings=FINDINGS,
         notes=(f"{path.name}: read as nih, {len(rows)} rows; {len(FINDINGS)} findings as published.",),
         fixed_findings=True,
+        boxes=_boxes(path.with_name(BOXES)),
     )
 
 
-def _refuse_gaps(path: Path, rows: pd.DataFrame) -> None:
-    for name, column in (("Image Index", "image_id"), ("Finding Labels", "labels")):
-        gap = rows[column].isna()
-        if gap.any():
-            raise ManifestError(f"{path}: row {rows.index[gap][0]}: {name} is blank. Every row of NIH's file names both.")
+def _boxes(path: Path) -> PublishedBoxes | None:
+    """``BBox_List_2017.csv``: image, finding, x, y, w, h on a picture of 1024 x 1024 (the header names four numbers as one)."""
+    if not path.is_file():
+        return None
+    _, delimiter = read_header(path)
+    names = ("image_id", "finding", "left", "top", "width", "height")
+    rows = read_columns(path, range(6), names, delimiter=delimiter, whole=False)
+    rows["finding"] = rows["finding"].str.strip().replace(_BOX_NAMES)
+    return PublishedBoxes(path, numbered_boxes(rows, path), BOX_SIZE)
 
 
 def _findings(path: Path, labels: pd.Series) -> pd.DataFrame:

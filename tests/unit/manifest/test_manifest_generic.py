@@ -164,5 +164,5 @@ def test_a_file_that_is_not_there_or_not_text(tmp_path: Path) -> None:
 
 
 def test_an_unknown_format_is_refused(write: Write) -> None:
-    with pytest.raises(ManifestError, match="label format 'chexpert' is not known; known are nih, generic"):
-        read_labels(write("labels.csv", "path,mass\na,1\n"), "chexpert")
+    with pytest.raises(ManifestError, match="label format 'brax' is not known; known are generic, nih, chexpert, "):
+        read_labels(write("labels.csv", "path,mass\na,1\n"), "brax")

@@ -85,5 +85,5 @@ def test_a_column_behind_the_commas_is_refused(write: Write) -> None:
 
 
 def test_asking_for_nih_where_it_is_not(write: Write) -> None:
-    with pytest.raises(ManifestError, match="not NIH's layout: no column 'Finding Labels', received Image Index, mass"):
+    with pytest.raises(ManifestError, match="not the nih layout: no column 'Finding Labels', received Image Index, mass"):
         read_labels(write("labels.csv", "Image Index,mass\na,1\n"), "nih")
