@@ -2,10 +2,12 @@
 
 from medclassify.models.bundle import ModelBundle, load_bundle, save_bundle
 from medclassify.models.factory import backbone_name, create_network, preprocessing_of
+from medclassify.models.scaling import Scaling, scaling_of
 from medclassify.models.weights import WeightsReport, load_weights, state_fingerprint
 
 __all__ = [
     "ModelBundle",
+    "Scaling",
     "WeightsReport",
     "backbone_name",
     "create_network",
@@ -13,5 +15,6 @@ __all__ = [
     "load_weights",
     "preprocessing_of",
     "save_bundle",
+    "scaling_of",
     "state_fingerprint",
 ]

@@ -11,6 +11,7 @@ import timm
 from timm.models.efficientnet import EfficientNet
 
 from medclassify.errors import ConfigError
+from medclassify.models.scaling import scaling_of
 from medclassify.records import Preprocessing
 
 _FAMILIES = {  # a coefficient chooses within the family its backbone belongs to
@@ -55,7 +56,7 @@ def create_network(
     Args:
         backbone: As ``backbone_name`` returns it.
         findings: K, the number of logits.
-        drop_rate: Dropout before the head; None takes 0.2, EfficientNet-B0's own.
+        drop_rate: Dropout before the head; None takes the backbone's own.
         drop_path_rate: Stochastic depth.
 
     Returns:
@@ -64,7 +65,10 @@ def create_network(
     import torch
 
     network = timm.create_model(
-        backbone, num_classes=findings, drop_rate=0.2 if drop_rate is None else drop_rate, drop_path_rate=drop_path_rate
+        backbone,
+        num_classes=findings,
+        drop_rate=scaling_of(backbone).dropout if drop_rate is None else drop_rate,
+        drop_path_rate=drop_path_rate,
     )
     if not isinstance(network, EfficientNet):
         raise ConfigError(f"model.backbone {backbone!r} is a {type(network).__name__}, not an EfficientNet.")

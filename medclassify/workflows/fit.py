@@ -7,10 +7,12 @@ from pathlib import Path
 
 from medclassify.audit import AuditResult, ExplainedCase, write_audit
 from medclassify.config import Config, config_to_yaml, load_config
-from medclassify.manifest import PatientHasher, is_patient_hash, keep_samples, read_manifest, write_exclusions, write_manifest
-from medclassify.models import backbone_name, preprocessing_of, save_bundle
+from medclassify.manifest import keep_samples, read_manifest, write_exclusions, write_manifest
+from medclassify.models import backbone_name, preprocessing_of, save_bundle, scaling_of
 from medclassify.records import Split
 from medclassify.runs import RunLayout, atomic_path, write_json, write_provenance, write_text
+from medclassify.workflows.console import say
+from medclassify.workflows.consent import without_ids
 from medclassify.workflows.dataset import Dataset, make_dataset, with_attributes
 from medclassify.workflows.explanations import check_sanity, choose_cases, reference_limits, write_explanations
 from medclassify.workflows.index import PHANTOM, Indexed, index_data
@@ -47,13 +49,15 @@ def fit(config_path: Path, overrides: Sequence[str] = (), *, resume: bool = Fals
         MedclassifyError: Something in config, data or disk has to be mended first; nothing is left half-written.
     """
     started = time.monotonic()
-    config = _without_ids(load_config(config_path, overrides))
+    config = without_ids(load_config(config_path, overrides))
     run = unfinished_run(config, config_path.stem) if resume else new_run(config, config_path.stem)
     config = replace(config, run_dir=str(run.root))
     with stage("reading the data", run):
         network, weights = start_network(config)
         backbone = backbone_name(config.model.backbone, config.model.scale)
         preprocessing = preprocessing_of(backbone, image_size=config.data.image_size, window=config.data.window)
+        scaling = replace(scaling_of(backbone), dropout=network.drop_rate)  # the config may have chosen another
+        say(f"network: {backbone}, {scaling}, {preprocessing.image_size} pixels")
         dataset = make_dataset(_resumed(run, config) if resume else index_data(config.data), config, preprocessing)
         attributes = with_attributes(dataset.manifest, config.data.attributes)
         _write_inputs(run, config, dataset)
@@ -87,13 +91,6 @@ def fit(config_path: Path, overrides: Sequence[str] = (), *, resume: bool = Fals
         write_json(run.metrics, metrics_json(audit, training, probe, seconds))
         write_provenance(run, {**facts.provenance, "seconds": round(seconds, 1)})
     return Fitted(run, audit, seconds)
-
-
-def _without_ids(config: Config) -> Config:
-    """Excluded patients by hash: the config is written to the run, and may not name them."""
-    hasher = PatientHasher()
-    hashes = tuple(name if is_patient_hash(name) else hasher.hash(name) for name in config.data.exclude_patients)
-    return replace(config, data=replace(config.data, exclude_patients=hashes))
 
 
 def _resumed(run: RunLayout, config: Config) -> Indexed:

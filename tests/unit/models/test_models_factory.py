@@ -1,6 +1,7 @@
 """Names, coefficients, preprocessing, and the bundle's round trip."""
 
 import json
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from medclassify.models import (
     load_bundle,
     preprocessing_of,
     save_bundle,
+    scaling_of,
     state_fingerprint,
 )
 
@@ -60,6 +62,34 @@ def test_preprocessing_comes_with_the_weights() -> None:
     assert plain.mean == pytest.approx((0.485, 0.456, 0.406))
     assert adversarial.mean == (0.5, 0.5, 0.5)  # AdvProp was trained on [-1, 1]
     assert preprocessing_of("efficientnet_b0", image_size=96, window="full").image_size == 96
+
+
+@pytest.mark.parametrize(
+    ("backbone", "words"),
+    [
+        ("efficientnet_b0", "width × 1, depth × 1, dropout 0.2"),
+        ("tf_efficientnet_b7.ns_jft_in1k", "width × 2, depth × 3.1, dropout 0.5"),
+        ("tf_efficientnetv2_b3", "width × 1.2, depth × 1.4, dropout 0.3"),
+        ("tf_efficientnetv2_l", "dropout 0.4"),
+        ("test_efficientnet", "dropout 0.2"),
+    ],
+)
+def test_one_coefficient_scales_everything(backbone: str, words: str) -> None:
+    assert str(scaling_of(backbone)) == words
+    assert create_network(backbone, 1).drop_rate == scaling_of(backbone).dropout
+
+
+def test_the_factors_are_those_of_the_networks() -> None:
+    """Depth and width as published: the channels before the head and the number of blocks grow as the factors say."""
+    small, large = (create_network(f"efficientnet_b{n}", 1) for n in (0, 3))
+    factor = scaling_of("efficientnet_b3")
+    assert large.num_features / small.num_features == factor.width
+    for first, scaled in zip(small.blocks, large.blocks, strict=True):
+        assert len(scaled) == math.ceil(len(first) * factor.depth)  # section 3.3: layers are rounded up
+
+
+def test_dropout_can_be_chosen() -> None:
+    assert create_network("efficientnet_b3", 1, drop_rate=0.0).drop_rate == 0.0
 
 
 def bundle() -> ModelBundle:
