@@ -1,9 +1,10 @@
 """The table that defines a dataset version: labels joined to images, patients kept apart, leakage checked."""
 
 from medclassify.manifest.attributes import AGE_BANDS
-from medclassify.manifest.boxes import BOX_COLUMNS, join_boxes, read_boxes, write_boxes
+from medclassify.manifest.boxes import BOX_COLUMNS, join_boxes, keep_boxes, read_boxes, write_boxes
 from medclassify.manifest.build import build_manifest, unlabelled_manifest
 from medclassify.manifest.describe import describe
+from medclassify.manifest.images import HEADER_FIELDS, header_table
 from medclassify.manifest.labels import LabelTable
 from medclassify.manifest.leakage import LeakageFinding, LeakageReport, check_leakage, require_no_leakage
 from medclassify.manifest.patients import PatientHasher, is_patient_hash
@@ -12,12 +13,13 @@ from medclassify.manifest.splits import assign_splits, check_splits
 from medclassify.manifest.store import read_manifest, write_exclusions, write_manifest
 from medclassify.manifest.subset import keep_findings, keep_samples, without_patients
 from medclassify.manifest.table import CORE_COLUMNS, Manifest
-from medclassify.manifest.uncertainty import apply_uncertainty, uncertainty_notes
+from medclassify.manifest.uncertainty import apply_uncertainty, uncertainty_notes, uncertainty_policies
 
 __all__ = [
     "AGE_BANDS",
     "BOX_COLUMNS",
     "CORE_COLUMNS",
+    "HEADER_FIELDS",
     "LabelTable",
     "LeakageFinding",
     "LeakageReport",
@@ -29,8 +31,10 @@ __all__ = [
     "check_leakage",
     "check_splits",
     "describe",
+    "header_table",
     "is_patient_hash",
     "join_boxes",
+    "keep_boxes",
     "keep_findings",
     "keep_samples",
     "read_boxes",
@@ -38,6 +42,7 @@ __all__ = [
     "read_manifest",
     "require_no_leakage",
     "uncertainty_notes",
+    "uncertainty_policies",
     "unlabelled_manifest",
     "without_patients",
     "write_boxes",

@@ -20,7 +20,7 @@ _SIDES = list(BOX_COLUMNS[2:])
 
 
 def join_boxes(
-    manifest: Manifest, published: PublishedBoxes, headers: Iterable[InstanceHeader]
+    manifest: Manifest, published: PublishedBoxes, headers: pd.DataFrame | Iterable[InstanceHeader]
 ) -> tuple[pd.DataFrame, list[str]]:
     """Brings published boxes to the samples of a manifest, in pixels of each sample's own file.
 
@@ -30,7 +30,7 @@ def join_boxes(
     Args:
         manifest: The samples; an image is found by its file name without extension.
         published: The boxes.
-        headers: Of the manifest's files, for rows and columns.
+        headers: Of the manifest's files, for rows and columns; or a ``header_table``.
 
     Returns:
         Columns ``BOX_COLUMNS`` (str, str, then float64 pixels; a box covers columns ``left`` to ``left + width``), sorted by
@@ -62,6 +62,14 @@ def join_boxes(
     if contradicting := _without_label(kept, manifest):
         notes.append(f"{name}: {contradicting} boxes lie on images whose label does not say their finding; they are kept.")
     return kept[list(BOX_COLUMNS)].sort_values(["sample_id", "finding"], kind="stable", ignore_index=True), notes
+
+
+def keep_boxes(boxes: pd.DataFrame | None, manifest: Manifest) -> pd.DataFrame | None:
+    """The boxes of a manifest's own samples and findings."""
+    if boxes is None:
+        return None
+    kept = boxes["sample_id"].isin(manifest.frame["sample_id"]) & boxes["finding"].isin(manifest.findings)
+    return boxes[kept].reset_index(drop=True)
 
 
 def boxes_beside(manifest_path: Path | str) -> Path:
@@ -103,7 +111,7 @@ def read_boxes(manifest_path: Path | str) -> pd.DataFrame | None:
     return boxes.astype({name: "str" if name not in _SIDES else "float64" for name in BOX_COLUMNS})
 
 
-def _samples(manifest: Manifest, headers: Iterable[InstanceHeader], stems: pd.Series) -> pd.DataFrame:
+def _samples(manifest: Manifest, headers: pd.DataFrame | Iterable[InstanceHeader], stems: pd.Series) -> pd.DataFrame:
     """One row a wanted file name that stands for exactly one sample: ``stem, sample_id, rows, columns``."""
     samples = manifest.frame[["sample_id", "path"]].assign(stem=file_stem(manifest.frame["path"]))
     samples = samples[~samples["stem"].duplicated(keep=False) & samples["stem"].isin(stems)]
@@ -111,7 +119,7 @@ def _samples(manifest: Manifest, headers: Iterable[InstanceHeader], stems: pd.Se
     sizes = pd.DataFrame(
         [
             (Path(os.path.abspath(header.path)).as_posix(), header.rows, header.columns)
-            for header in headers
+            for header in (headers.itertuples() if isinstance(headers, pd.DataFrame) else headers)
             if os.path.basename(header.path) in names
         ],
         columns=["path", "rows", "columns"],

@@ -53,7 +53,7 @@ def apply_uncertainty(
     Raises:
         ManifestError: The policy names a finding that is not there.
     """
-    policies = policies_of(policy, findings)
+    policies = uncertainty_policies(policy, findings)
     uncertain = labels == -1
     values = np.array([_VALUES.get(name, np.nan) for name in policies])
     decided = np.where(uncertain, values, labels)
@@ -66,7 +66,7 @@ def apply_uncertainty(
     return np.where(mask, decided, 0.0), mask, counts
 
 
-def policies_of(policy: str | Mapping[str, str], findings: Sequence[str]) -> list[str]:
+def uncertainty_policies(policy: str | Mapping[str, str], findings: Sequence[str]) -> list[str]:
     """The policy of each finding, in order.
 
     Raises:

@@ -2,28 +2,32 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import pandas as pd
+
 from medclassify.config import DataConfig
-from medclassify.dicom import find_images, read_header
-from medclassify.errors import ConfigError, DicomError, ManifestError
+from medclassify.errors import ConfigError, ManifestError
 from medclassify.manifest import (
     Manifest,
     PatientHasher,
     build_manifest,
+    join_boxes,
     keep_findings,
+    read_boxes,
     read_labels,
     read_manifest,
     without_patients,
+    write_boxes,
     write_exclusions,
     write_manifest,
 )
 from medclassify.phantom import render_dataset
-from medclassify.records import Exclusion, InstanceHeader
+from medclassify.records import Exclusion
 from medclassify.workflows.cache import cache_folder
 from medclassify.workflows.console import progress, say, warn
+from medclassify.workflows.headers import read_headers
 
 PHANTOM = "phantom"
 _MANIFESTS = (".parquet", ".csv")
@@ -37,20 +41,23 @@ class Indexed:
         manifest: One row a sample; splits only where the source had them.
         exclusions: What did not become a sample.
         synthetic: The images are rendered.
+        boxes: Boxes around findings that came with the labels (``join_boxes``), or None.
     """
 
     manifest: Manifest
     exclusions: list[Exclusion]
     synthetic: bool
+    boxes: pd.DataFrame | None = None
 
 
 def index(
     sources: Sequence[str], labels: str, *, out: Path, label_format: str = "auto", exclude_patients: Sequence[str] = ()
 ) -> Indexed:
-    """The verb: writes a manifest, and ``<out>.exclusions.csv`` beside it."""
+    """The verb: writes a manifest, and beside it ``<out>.exclusions.csv`` and, where there are any, ``<out>.boxes.parquet``."""
     data = DataConfig(source=sources[0], labels=labels, format=label_format, exclude_patients=tuple(exclude_patients))  # type: ignore[arg-type]
     indexed = index_files(data, [Path(source) for source in sources])
     write_manifest(indexed.manifest, out)
+    write_boxes(out, indexed.boxes)
     write_exclusions(out.with_suffix(".exclusions.csv"), indexed.exclusions)
     return indexed
 
@@ -70,7 +77,7 @@ def index_data(data: DataConfig) -> Indexed:
         for note in (f"manifest {source}: {len(manifest)} samples", *manifest.notes, *notes):
             say(note)
         report_exclusions(exclusions)
-        return Indexed(_choose(manifest, data), exclusions, synthetic=False)
+        return Indexed(_choose(manifest, data), exclusions, synthetic=False, boxes=read_boxes(source))
     return index_files(data, [source])
 
 
@@ -83,10 +90,13 @@ def index_files(data: DataConfig, sources: Sequence[Path], *, synthetic: bool = 
     labels = read_labels(_locate(data.labels, sources), data.format, findings=data.findings)
     for note in labels.notes:
         say(f"  {note}")  # before anything is joined: a wrong guess of the format must not stay unseen
-    headers, unreadable = read_headers(sources)
+    hasher = PatientHasher()
+    headers, unreadable = read_headers(sources, hasher)
     manifest, exclusions = build_manifest(
-        headers, labels, PatientHasher(), findings=data.findings, exclude_patients=data.exclude_patients, sources=sources
+        headers, labels, hasher, findings=data.findings, exclude_patients=data.exclude_patients, sources=sources
     )
+    boxes, box_notes = join_boxes(manifest, labels.boxes, headers) if labels.boxes else (None, [])
+    manifest = replace(manifest, notes=(*manifest.notes, *box_notes))
     for note in manifest.notes[len(labels.notes) :]:
         say(f"  {note}")
     exclusions = [*unreadable, *exclusions]
@@ -95,35 +105,7 @@ def index_files(data: DataConfig, sources: Sequence[Path], *, synthetic: bool = 
         f"{len(manifest.findings)} findings"
     )
     report_exclusions(exclusions)
-    return Indexed(manifest, exclusions, synthetic)
-
-
-def read_headers(sources: Sequence[Path]) -> tuple[list[InstanceHeader], list[Exclusion]]:
-    """Reads the header of every image below the sources; a file that cannot be read is listed, and the rest goes on.
-
-    Raises:
-        ManifestError: There is not one image.
-    """
-    paths = find_images(sources)
-    if not paths:
-        raise ManifestError(f"{', '.join(map(str, sources))}: no DICOM, PNG or JPEG image found. Check the folder's name.")
-
-    def one(path: Path) -> InstanceHeader | Exclusion:
-        try:
-            return read_header(path)
-        except DicomError as error:
-            return Exclusion(str(path), f"unreadable ({type(error).__name__})", str(error))
-
-    results = []
-    with ThreadPoolExecutor(2) as pool, progress("reading headers") as move:
-        try:
-            for done, result in enumerate(pool.map(one, paths), start=1):
-                results.append(result)
-                move(done, len(paths))
-        finally:
-            pool.shutdown(cancel_futures=True)
-    headers = [result for result in results if isinstance(result, InstanceHeader)]
-    return headers, [result for result in results if isinstance(result, Exclusion)]
+    return Indexed(manifest, exclusions, synthetic, boxes)
 
 
 def report_exclusions(exclusions: Sequence[Exclusion]) -> None:

@@ -2,14 +2,16 @@
 
 from dataclasses import replace
 
+import numpy as np
 import torch
 from pytorch_lightning import seed_everything
 from timm.models.efficientnet import EfficientNet
 
 from medclassify.calibration import choose_operating_points, fit_calibrator, operating_points_to_json
 from medclassify.config import Config
-from medclassify.data import PreparedDataModule
+from medclassify.data import PreparedDataModule, PreparedDataset
 from medclassify.inference import embed
+from medclassify.manifest import apply_uncertainty, uncertainty_notes
 from medclassify.models import ModelBundle, WeightsReport, backbone_name, create_network, load_weights, state_fingerprint
 from medclassify.records import Preprocessing, Split
 from medclassify.runs import RunLayout
@@ -65,8 +67,8 @@ def learn(
     network.reset_classifier(len(findings))
     checkpoint = run.last_checkpoint if resume and run.last_checkpoint.is_file() else None
     warm_up = pretrained and config.optimizer.head_warmup == "probe" and not checkpoint
-    probe = _warm_up(network, dataset, preprocessing) if warm_up else None
-    train, tune = dataset.of_split(Split.TRAIN), dataset.of_split(Split.TUNE)
+    train, tune = _to_learn(dataset, config), dataset.of_split(Split.TUNE)
+    probe = _warm_up(network, findings, (train, tune), preprocessing) if warm_up else None
     data = PreparedDataModule(
         train,
         tune,
@@ -114,14 +116,31 @@ def calibrated(network: EfficientNet, dataset: Dataset, config: Config, preproce
     return Scorer(finished, calibrator, points)
 
 
-def _warm_up(network: EfficientNet, dataset: Dataset, preprocessing: Preprocessing) -> HeadProbe:
+def _to_learn(dataset: Dataset, config: Config) -> PreparedDataset:
+    """The train split as ``data.uncertain`` wants it learnt; every other split keeps to certain labels."""
+    manifest = dataset.manifest.of_split(Split.TRAIN)
+    labels = manifest.frame[list(manifest.findings)].to_numpy(dtype=np.float64, na_value=np.nan)
+    targets, mask, counts = apply_uncertainty(labels, config.data.uncertain, manifest.findings)
+    for line in uncertainty_notes(counts, Split.TRAIN):
+        say(line)
+    rows = dataset.store.rows(manifest.frame["sample_id"].tolist())
+    return PreparedDataset(dataset.store.images, rows, targets, mask)
+
+
+def _warm_up(
+    network: EfficientNet,
+    findings: tuple[str, ...],
+    splits: tuple[PreparedDataset, PreparedDataset],
+    preprocessing: Preprocessing,
+) -> HeadProbe:
     parts = []
-    for split in (Split.TRAIN, Split.TUNE):
-        part = dataset.of_split(split)
-        with progress(f"embedding {split} split") as move:
+    for name, part in zip((Split.TRAIN, Split.TUNE), splits, strict=True):
+        with progress(f"embedding {name} split") as move:
             features = embed(network, part.images, part.rows, preprocessing=preprocessing, progress=move)
-        parts.append((features, part.targets.numpy(), part.mask.numpy() > 0))
-    probe = fit_head(network, dataset.manifest.findings, *parts)
+        targets = part.targets.numpy()
+        # a logistic regression knows yes and no only, so a soft target is left to fine-tuning
+        parts.append((features, targets, (part.mask.numpy() > 0) & np.isin(targets, (0.0, 1.0))))
+    probe = fit_head(network, findings, *parts)
     score = "no figure: no finding has both classes in tune" if probe.tune_auroc is None else f"{probe.tune_auroc:.4f}"
     say(f"head alone, on frozen features: tune AUROC {score}")
     return probe

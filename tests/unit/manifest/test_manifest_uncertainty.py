@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from medclassify.errors import ManifestError
-from medclassify.manifest import apply_uncertainty, uncertainty_notes
-from medclassify.manifest.uncertainty import UNCERTAIN_TARGET, UncertainCount, policies_of
+from medclassify.manifest import apply_uncertainty, uncertainty_notes, uncertainty_policies
+from medclassify.manifest.uncertainty import UNCERTAIN_TARGET, UncertainCount
 
 FINDINGS = ("Atelectasis", "Edema", "Mass", "Nodule")
 LABELS = np.array([[1, 0, -1, np.nan], [-1, -1, -1, -1], [0, np.nan, 1, 0]], dtype=np.float64)
@@ -40,7 +40,7 @@ def test_a_policy_a_finding() -> None:
 
 
 def test_without_a_default_the_rest_is_ignored() -> None:
-    assert policies_of({"Edema": "ones"}, FINDINGS) == ["ignore", "ones", "ignore", "ignore"]
+    assert uncertainty_policies({"Edema": "ones"}, FINDINGS) == ["ignore", "ones", "ignore", "ignore"]
 
 
 def test_findings_of_one_policy_share_a_line_and_without_any_there_is_none() -> None:
