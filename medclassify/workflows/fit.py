@@ -5,9 +5,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import pandas as pd
+
 from medclassify.audit import AuditResult, ExplainedCase, write_audit
 from medclassify.config import Config, config_to_yaml, load_config
-from medclassify.manifest import keep_samples, read_manifest, write_exclusions, write_manifest
+from medclassify.manifest import (
+    keep_boxes,
+    keep_samples,
+    read_boxes,
+    read_manifest,
+    uncertainty_policies,
+    write_boxes,
+    write_exclusions,
+    write_manifest,
+)
 from medclassify.models import backbone_name, preprocessing_of, save_bundle, scaling_of
 from medclassify.records import Split
 from medclassify.runs import RunLayout, atomic_path, write_json, write_provenance, write_text
@@ -58,9 +69,11 @@ def fit(config_path: Path, overrides: Sequence[str] = (), *, resume: bool = Fals
         preprocessing = preprocessing_of(backbone, image_size=config.data.image_size, window=config.data.window)
         scaling = replace(scaling_of(backbone), dropout=network.drop_rate)  # the config may have chosen another
         say(f"network: {backbone}, {scaling}, {preprocessing.image_size} pixels")
-        dataset = make_dataset(_resumed(run, config) if resume else index_data(config.data), config, preprocessing)
+        indexed = _resumed(run, config) if resume else index_data(config.data)
+        uncertainty_policies(config.data.uncertain, indexed.manifest.findings)  # a wrong name is told before images are decoded
+        dataset = make_dataset(indexed, config, preprocessing)
         attributes = with_attributes(dataset.manifest, config.data.attributes)
-        _write_inputs(run, config, dataset)
+        _write_inputs(run, config, dataset, indexed.boxes)
     with stage("training", run):
         probe, training = learn(network, dataset, config, preprocessing, run, pretrained=weights.loaded > 0, resume=resume)
     with stage("calibrating", run):
@@ -95,12 +108,13 @@ def fit(config_path: Path, overrides: Sequence[str] = (), *, resume: bool = Fals
 
 def _resumed(run: RunLayout, config: Config) -> Indexed:
     """The samples and splits the run was started with: indexing again could draw others."""
-    return Indexed(read_manifest(run.manifest), [], synthetic=config.data.source == PHANTOM)
+    return Indexed(read_manifest(run.manifest), [], synthetic=config.data.source == PHANTOM, boxes=read_boxes(run.manifest))
 
 
-def _write_inputs(run: RunLayout, config: Config, dataset: Dataset) -> None:
+def _write_inputs(run: RunLayout, config: Config, dataset: Dataset, boxes: pd.DataFrame | None) -> None:
     """What the run was made from; ``config.yaml`` last, for its presence marks a run that can be gone on with."""
     write_manifest(dataset.manifest, run.manifest)
+    write_boxes(run.manifest, keep_boxes(boxes, dataset.manifest))
     if not run.exclusions.exists():  # a resumed run keeps the list of its first start
         write_exclusions(run.exclusions, dataset.exclusions)
     write_json(run.leakage, dataset.leakage.to_json())
