@@ -1,9 +1,19 @@
 """Image files in and out: headers, pixels in known units, folders searched, radiographs written (pydicom only here)."""
 
-from medclassify.dicom.find import find_images
+from medclassify.dicom.bulk import read_header_batches
+from medclassify.dicom.find import find_files, find_images
 from medclassify.dicom.header import read_header
 from medclassify.dicom.image import read_frames, read_image
 from medclassify.dicom.instance import NewInstance
 from medclassify.dicom.write import write_image
 
-__all__ = ["NewInstance", "find_images", "read_frames", "read_header", "read_image", "write_image"]
+__all__ = [
+    "NewInstance",
+    "find_files",
+    "find_images",
+    "read_frames",
+    "read_header",
+    "read_header_batches",
+    "read_image",
+    "write_image",
+]

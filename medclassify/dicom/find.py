@@ -22,21 +22,37 @@ def find_images(sources: Sequence[Path | str]) -> list[Path]:
         Paths in the given form (relative stays relative), sorted, each once.
 
     Raises:
-        StorageError: A source is not there.
+        StorageError: A source is not there, or a folder cannot be searched.
     """
-    found: set[Path] = set()
+    return [Path(path) for path, source in find_files(sources).items() if source is None or _is_image(path)]
+
+
+def find_files(sources: Sequence[Path | str]) -> dict[str, Path | None]:
+    """Finds what ``find_images`` would look into; opens no file.
+
+    Args:
+        sources: Files and folders.
+
+    Returns:
+        Path (in the given form, sorted) → the folder among the sources in which it was found, or None where it was named.
+
+    Raises:
+        StorageError: A source is not there, or a folder cannot be searched.
+    """
+    found: dict[str, Path | None] = {}
     entered: set[tuple[int, int]] = set()
     for source in map(Path, sources):
         if source.is_dir():
-            found.update(_search(source, entered))
+            for path in _search(source, entered):
+                found.setdefault(path, source)
         elif source.exists():
-            found.add(source)
+            found[str(source)] = None
         else:
             raise StorageError(f"{source}: no such file or folder. Check the path.")
-    return sorted(found)
+    return {path: found[path] for path in sorted(found, key=lambda path: path.split(os.sep))}
 
 
-def _search(folder: Path, entered: set[tuple[int, int]]) -> Iterator[Path]:
+def _search(folder: Path, entered: set[tuple[int, int]]) -> Iterator[str]:
     pending = [str(folder)]
     while pending:
         current = pending.pop()
@@ -52,8 +68,8 @@ def _search(folder: Path, entered: set[tuple[int, int]]) -> Iterator[Path]:
         for entry in listed:
             if entry.is_dir():
                 pending.append(entry.path)
-            elif (entry.is_file() and _is_image(entry.path)) or (entry.is_symlink() and not os.path.exists(entry.path)):
-                yield Path(entry.path)  # a broken link too: reading it says so
+            elif entry.is_file() or (entry.is_symlink() and not os.path.exists(entry.path)):
+                yield entry.path  # a broken link too: reading it says so
 
 
 def _is_image(path: str) -> bool:

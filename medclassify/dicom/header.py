@@ -2,13 +2,14 @@
 
 import re
 from pathlib import Path
+from typing import BinaryIO
 
 from medclassify.dicom import tags
 from medclassify.dicom.elements import Parsed, tag_name
 from medclassify.dicom.opening import open_image
-from medclassify.dicom.parse import parse, read_head, require_whole
+from medclassify.dicom.parse import HEAD_BYTES, parse, read_head, require_whole
 from medclassify.dicom.picture import picture_header
-from medclassify.dicom.sniff import Kind
+from medclassify.dicom.sniff import SNIFF_BYTES, Kind, sniff
 from medclassify.errors import DecodeError, DicomError, NotAnImageError
 from medclassify.records import InstanceHeader
 
@@ -30,10 +31,25 @@ def read_header(path: Path | str) -> InstanceHeader:
         DicomError: The file is not an image, is damaged, or is cut off before its pixel data ends.
     """
     with open_image(path) as handle:
-        kind, head = read_head(handle, str(path))
-        if kind in (Kind.PNG, Kind.JPEG):
-            return picture_header(handle, str(path), kind, head)
-        parsed = parse(handle, str(path), kind, head)
+        return _header(handle, str(path), *read_head(handle, str(path)))
+
+
+def read_if_image(path: str) -> InstanceHeader | None:
+    """As ``read_header``, but None where the first bytes are of no image: for files that were found and not named.
+
+    Raises:
+        DicomError: The file is an image and damaged, or cannot be opened.
+    """
+    with open_image(path) as handle:
+        head = handle.read(HEAD_BYTES)
+        kind = sniff(head[:SNIFF_BYTES])
+        return None if kind is None else _header(handle, path, kind, head)
+
+
+def _header(handle: BinaryIO, path: str, kind: Kind, head: bytes) -> InstanceHeader:
+    if kind in (Kind.PNG, Kind.JPEG):
+        return picture_header(handle, path, kind, head)
+    parsed = parse(handle, path, kind, head)
     require_whole(parsed)
     return parsed_header(parsed)
 

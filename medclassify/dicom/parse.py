@@ -22,7 +22,7 @@ from medclassify.errors import DecodeError, DicomError, NotAnImageError, Unsuppo
 MAX_IMAGE_BYTES = 1 << 28
 """Largest stored image that is read: 256 MiB, 128 million pixels of 16 bits; the largest mammograms are a fifth of it."""
 
-_HEAD_BYTES = 1 << 13  # holds most headers; where it does not, more is read, and then pydicom is asked
+HEAD_BYTES = 1 << 13  # holds most headers; where it does not, more is read, and then pydicom is asked
 _LONG_HEAD_BYTES = 1 << 16
 _UNDEFINED = 0xFFFFFFFF
 
@@ -33,7 +33,7 @@ def read_head(handle: BinaryIO, path: str) -> tuple[Kind, bytes]:
     Raises:
         NotAnImageError: It is none that is read.
     """
-    head = handle.read(_HEAD_BYTES)
+    head = handle.read(HEAD_BYTES)
     kind = sniff(head[:SNIFF_BYTES])
     if kind is None:
         if head[128:132] == b"DICM":
@@ -73,7 +73,7 @@ def parse(handle: BinaryIO, path: str, kind: Kind, head: bytes) -> Parsed:
 def _walk_head(handle: BinaryIO, head: bytes, start: int, syntax: str) -> Walk | None:
     explicit = syntax != uid.ImplicitVRLittleEndian
     found = walk(head, start, explicit=explicit)
-    if found is None and len(head) == _HEAD_BYTES:
+    if found is None and len(head) == HEAD_BYTES:
         handle.seek(0)
         found = walk(handle.read(_LONG_HEAD_BYTES), start, explicit=explicit)
     return found

@@ -22,7 +22,7 @@ _TEXTS = ("site", "manufacturer", "sex")
 
 
 def build_manifest(
-    headers: Iterable[InstanceHeader],
+    headers: pd.DataFrame | Iterable[InstanceHeader],
     labels: LabelTable,
     hasher: PatientHasher,
     *,
@@ -33,7 +33,7 @@ def build_manifest(
     """Joins headers and labels; reads no file.
 
     Args:
-        headers: One an image.
+        headers: One an image, or a ``header_table``.
         labels: What the label file says; where it and a header know the same fact, the label file is believed (UIDs: the
             header).
         hasher: Makes patient ids unreadable.
@@ -54,7 +54,7 @@ def build_manifest(
             f"{labels.path}: no column holds labels only (1, 0, -1 or blank); its other columns are "
             f"{', '.join(labels.attributes) or 'none'}. Write one such column a finding or class, or name it in data.findings."
         )
-    images, exclusions = tabulate(headers)
+    images, exclusions = tabulate(headers, hasher)
     folders = source_folders(images, sources)
     matches = match_labels(images, labels, folders if sources else ())
     manifest, more = _assemble(images, labels, matches, hasher, exclude_patients, folders)
@@ -62,18 +62,20 @@ def build_manifest(
 
 
 def unlabelled_manifest(
-    headers: Iterable[InstanceHeader], hasher: PatientHasher, *, sources: Sequence[Path | str] = ()
+    headers: pd.DataFrame | Iterable[InstanceHeader], hasher: PatientHasher, *, exclude_patients: Sequence[str] = (),
+    sources: Sequence[Path | str] = (),
 ) -> tuple[Manifest, list[Exclusion]]:
     """Images that are to be scored and have no labels; arguments and errors as in ``build_manifest``.
 
     Returns:
-        A manifest without findings, and files that stand in the sources twice.
+        A manifest without findings, and what did not become a sample: excluded patients, and files that stand in the
+        sources twice.
     """
-    images, exclusions = tabulate(headers)
+    images, exclusions = tabulate(headers, hasher)
     rows = pd.DataFrame(index=images.index)
     labels = LabelTable(Path("images without labels"), "none", ("path",), rows, ())
     matches = Matches(pd.DataFrame({"image": images.index, "line": images.index}), [], [])
-    manifest, more = _assemble(images, labels, matches, hasher, (), source_folders(images, sources))
+    manifest, more = _assemble(images, labels, matches, hasher, exclude_patients, source_folders(images, sources))
     return manifest, [*exclusions, *more]
 
 
@@ -122,7 +124,7 @@ def _joined(images: pd.DataFrame, labels: LabelTable, pairs: pd.DataFrame) -> tu
     image = images.loc[pairs["image"]].reset_index(drop=True)
     rows = labels.rows.loc[pairs["line"]].reset_index(drop=True)
     blank = pd.Series(pd.NA, index=image.index, dtype="str")
-    table = image[["path", "patient_key", "burned_in"]].copy()
+    table = image[["path", "patient_hash", "patient_spelling", "burned_in"]].copy()
     notes: list[str] = []
     for name in _UIDS:
         table[name] = image[name].fillna(rows.get(name, blank).str.strip())

@@ -15,14 +15,15 @@ def identify_patients(table: pd.DataFrame, hasher: PatientHasher) -> tuple[pd.Da
     """Finds each image's patient.
 
     Args:
-        table: str columns ``label_patient``, ``patient_key`` (ids as written), ``study_uid``, ``sop_uid``.
+        table: str columns ``label_patient`` (ids as written), ``patient_hash``, ``study_uid``, ``series_uid``, ``sop_uid``;
+            ``patient_spelling`` int64.
         hasher: Hashes ids.
 
     Returns:
         The table with ``patient_id`` (missing where there is neither id nor study UID), ``patient_source``, and the hashes
         ``by_label``, ``by_header``, ``by_first`` under which a patient is known as well; and what to tell the user.
     """
-    by_label, by_header = hasher.hash_all(table["label_patient"]), hasher.hash_all(table["patient_key"])
+    by_label, by_header = hasher.hash_all(table["label_patient"]), table["patient_hash"]
     # A header's id goes over to the labels' id of the same patient, so that half-filled label files do not part a patient.
     known = (
         pd.DataFrame({"header": by_header, "label": by_label}).dropna().drop_duplicates("header").set_index("header")["label"]
@@ -36,13 +37,14 @@ def identify_patients(table: pd.DataFrame, hasher: PatientHasher) -> tuple[pd.Da
     )
     named = patient.notna()
     linked = patient.copy()
-    linked[named] = link_patients(patient[named], [table["sop_uid"][named], table["study_uid"][named]])
-    notes = []
+    linked[named] = link_patients(patient[named], [table[uid][named] for uid in ("sop_uid", "series_uid", "study_uid")])
+    notes = [*_spelling_notes("labels", by_label, table["label_patient"]),
+             *_spelling_notes("headers", by_header, table["patient_spelling"])]  # fmt: skip
     if (merged := patient[named].nunique() - linked[named].nunique()) > 0:
         largest = int(pd.DataFrame({"group": linked[named], "id": patient[named]}).groupby("group")["id"].nunique().max())
         notes.append(
-            f"WARNING: {merged} patient ids share an image or a study with another one; each such group counts as one "
-            f"patient (largest group: {largest} ids). If that is too many, correct the UIDs or the ids."
+            f"WARNING: {merged} patient ids share an image, a series or a study with another one; each such group counts as "
+            f"one patient (largest group: {largest} ids). If that is too many, correct the UIDs or the ids."
         )
     split_by_labels = pd.DataFrame({"header": by_header, "id": linked}).dropna().groupby("header")["id"].nunique()
     if len(split_by_labels) > 1 and (several := int((split_by_labels > 1).sum())):
@@ -53,6 +55,15 @@ def identify_patients(table: pd.DataFrame, hasher: PatientHasher) -> tuple[pd.Da
     return table.assign(
         patient_id=linked, patient_source=source, by_label=by_label, by_header=by_header, by_first=patient
     ), notes
+
+
+def _spelling_notes(where: str, patients: pd.Series, spelling: pd.Series) -> list[str]:
+    written = pd.DataFrame({"patient": patients, "spelling": spelling}).dropna().drop_duplicates()
+    several = int(written["patient"].duplicated().sum())
+    if not several:
+        return []
+    how = "case, blanks, leading zeros or empty parts"
+    return [f"patient ids in {where}: {several} differ from another one in {how} only; each such group counts as one patient."]
 
 
 def leave_out_patients(
@@ -68,7 +79,10 @@ def leave_out_patients(
     every = set().union(*wanted.values()) if wanted else set()
     patients = table["patient_id"][ids.isin(every).any(axis=1)].dropna().unique()
     out = table["patient_id"].isin(patients)
-    exclusions = [Exclusion(path, PATIENT_EXCLUDED, f"patient {patient} is on the list of excluded patients")
+    # Under every id: a finished run finds the patient again where only one of them is written.
+    names = {patient: " = ".join(sorted({name for name in group.to_numpy().ravel() if isinstance(name, str)}))
+             for patient, group in ids[out].groupby("patient_id")}  # fmt: skip
+    exclusions = [Exclusion(path, PATIENT_EXCLUDED, f"patient {names[patient]} is on the list of excluded patients")
                   for path, patient in zip(table["path"][out], table["patient_id"][out], strict=True)]  # fmt: skip
     notes = [f"patients left out on request: {len(patients)}, with {int(out.sum())} images."] if out.any() else []
     here = set(pd.unique(ids.to_numpy().ravel()))

@@ -2,18 +2,25 @@
 
 import hashlib
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
 from operator import attrgetter
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from medclassify.errors import ManifestError
+from medclassify.manifest.patients import PatientHasher
 from medclassify.records import Exclusion, InstanceHeader
 
 LISTED_TWICE = "listed twice"
-_FIELDS = {
+_NO_TEXT = {"age_years": np.float64, "burned_in": np.bool_, "rows": np.int32, "columns": np.int32}
+_COLUMNS = {
     "path": "path",
+    "rows": "rows",
+    "columns": "columns",
     "patient_key": "patient_key",
     "study_uid": "study_uid",
     "series_uid": "series_uid",
@@ -27,38 +34,73 @@ _FIELDS = {
     "age_years": "age",
     "burned_in": "burned_in",
 }
+HEADER_FIELDS = tuple(_COLUMNS)
+"""The fields of ``InstanceHeader`` that a manifest is made of."""
+_AT_ONCE = 10_000
 
 
-def tabulate(headers: Iterable[InstanceHeader]) -> tuple[pd.DataFrame, list[Exclusion]]:
-    """Makes a table of headers.
+def header_table(fields: Mapping[str, Sequence[Any]], hasher: PatientHasher) -> pd.DataFrame:
+    """Makes a table of headers that names no patient, so that it may be kept.
 
     Args:
-        headers: One a file.
+        fields: Each of ``HEADER_FIELDS`` → its values, one a file.
+        hasher: Makes patient ids unreadable.
 
     Returns:
-        A table sorted by absolute ``path`` and indexed from 0: str columns (missing where blank), ``age`` float64 in years,
-        ``burned_in`` bool; and files that were named more than once.
+        str columns as in a manifest (missing where blank), ``rows`` and ``columns`` int32, ``age`` float64 in years,
+        ``burned_in`` bool; and in the place of the patient id ``patient_hash`` str and ``patient_spelling`` int64 (equal where
+        the id is written alike).
+    """
+    table = pd.DataFrame(
+        {
+            name: np.array(fields[field], _NO_TEXT[field]) if field in _NO_TEXT else _clean(fields[field])
+            for field, name in _COLUMNS.items()
+        }
+    )
+    table["patient_hash"] = hasher.hash_all(table["patient_key"])
+    table["patient_spelling"] = hasher.spellings(table["patient_key"])
+    return table.drop(columns="patient_key")
+
+
+def tabulate(headers: pd.DataFrame | Iterable[InstanceHeader], hasher: PatientHasher) -> tuple[pd.DataFrame, list[Exclusion]]:
+    """Makes the images' side of the join.
+
+    Args:
+        headers: A ``header_table``, or one header a file.
+        hasher: Makes patient ids unreadable.
+
+    Returns:
+        A ``header_table`` sorted by absolute ``path`` and indexed from 0, and files that were named more than once.
 
     Raises:
         ManifestError: There is no header.
     """
-    table = pd.DataFrame.from_records(list(map(attrgetter(*_FIELDS), headers)), columns=list(_FIELDS.values()))
+    table = headers if isinstance(headers, pd.DataFrame) else _tables(headers, hasher)
     if table.empty:
         raise ManifestError(
             "no image to label: the source holds no readable image. Check data.source, and the exclusions' reasons."
         )
-    for name in table.columns.drop(["age", "burned_in"]):
-        text = table[name].astype("str").str.strip()
-        table[name] = text.mask(text == "")
-    table["age"] = table["age"].astype("float64")
-    table["path"] = _absolute(table["path"])
-    table = table.sort_values("path", kind="stable", ignore_index=True)
+    table = table.assign(path=_absolute(table["path"])).sort_values("path", kind="stable", ignore_index=True)
     twice = table["path"].duplicated()
     exclusions = [
         Exclusion(path, LISTED_TWICE, "the sources name this file more than once; it is kept once")
         for path in table["path"][twice]
     ]
-    return table[~twice].reset_index(drop=True), exclusions
+    return table[~twice].reset_index(drop=True) if exclusions else table, exclusions
+
+
+def _tables(headers: Iterable[InstanceHeader], hasher: PatientHasher) -> pd.DataFrame:
+    """Some thousand headers at a time: a million of them as Python objects would take a gigabyte."""
+    values, rest = attrgetter(*HEADER_FIELDS), iter(headers)
+    tables = [header_table(dict.fromkeys(HEADER_FIELDS, ()), hasher)]
+    while part := [values(header) for header in islice(rest, _AT_ONCE)]:
+        tables.append(header_table(dict(zip(HEADER_FIELDS, zip(*part, strict=True), strict=True)), hasher))
+    return pd.concat(tables[1:] or tables, ignore_index=True)
+
+
+def _clean(values: Sequence[str]) -> pd.Series:
+    text = pd.Series(values, dtype="str").str.strip()
+    return text.mask(text == "")
 
 
 def _absolute(path: pd.Series) -> pd.Series:

@@ -14,6 +14,7 @@ import pandas as pd
 
 from medclassify.errors import ManifestError, StorageError
 
+_AROUND_CARET = re.compile(r" ?\^ ?")
 _NUMBER = re.compile(r"0*(\d+)(?:\.0+)?")
 _HASH = re.compile(r"[0-9a-f]{16}")
 _KEY_BYTES = 32
@@ -22,9 +23,10 @@ _KEY_BYTES = 32
 def normalise_patient_key(patient_key: str) -> str:
     """Brings the spellings of one patient id together.
 
-    The rule: Unicode NFKC, outer whitespace off, inner whitespace to one space, upper case; an id made of digits only also
-    loses leading zeros and a trailing ``.0`` (what a spreadsheet makes of it). ``" 00061 "``, ``"61"`` and ``"61.0"`` are one
-    patient; ``"P0061"`` and ``"P61"`` stay two.
+    The rule: Unicode NFKC, outer whitespace off, inner whitespace to one space, upper case; blanks around ``^`` and empty
+    parts at the end go (``61^^^`` is ``61``: PS3.5 6.2.1 lets a writer leave them out); an id made of digits only also loses
+    leading zeros and a trailing ``.0`` (what a spreadsheet makes of it). ``" 00061 "``, ``"61"`` and ``"61.0"`` are one
+    patient; ``"P0061"`` and ``"P61"`` stay two, as do ``"61^^^A"`` and ``"61^^^B"``, the ids of two issuers.
 
     Args:
         patient_key: The id as written.
@@ -33,6 +35,7 @@ def normalise_patient_key(patient_key: str) -> str:
         The normal spelling; empty when there was nothing but whitespace.
     """
     text = " ".join(unicodedata.normalize("NFKC", patient_key).split()).upper()
+    text = _AROUND_CARET.sub("^", text).rstrip("^")
     number = _NUMBER.fullmatch(text)
     return number[1] if number else text
 
@@ -89,6 +92,16 @@ class PatientHasher:
         """Hashes a column of ids (str); each distinct id once. Missing and blank stay missing."""
         known = {key: self.hash(key) for key in patient_keys.dropna().unique() if key.strip()}
         return patient_keys.map(known).astype("str")
+
+    def spellings(self, patient_keys: pd.Series) -> pd.Series:
+        """Numbers that are equal where ids are written alike: int64, 63 bits of the keyed hash; 0 where an id is missing."""
+        known = {key: int(self._digest("spelling", key), 16) >> 1 for key in patient_keys.dropna().unique()}
+        return patient_keys.map(known).fillna(0).astype("int64")
+
+    @property
+    def fingerprint(self) -> str:
+        """Tells one key from another: 16 hexadecimal digits that say nothing about the key."""
+        return self._digest("fingerprint", "")
 
     def hash_stand_ins(self, kind: str, values: pd.Series) -> pd.Series:
         """Hashes what stands in for a patient id (a study UID, a sample id), kept apart from real ids by its ``kind``."""

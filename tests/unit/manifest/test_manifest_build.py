@@ -290,7 +290,7 @@ def test_without_anything_each_image_is_a_patient_and_that_is_loud(build: Build)
     assert any("LEAKAGE BETWEEN SPLITS CANNOT BE CHECKED" in note for note in manifest.notes)
 
 
-@pytest.mark.parametrize("shared", ["sop_uid", "study_uid"])
+@pytest.mark.parametrize("shared", ["sop_uid", "series_uid", "study_uid"])
 def test_two_ids_that_share_an_image_or_a_study_are_one_patient(build: Build, shared: str) -> None:
     images = [
         (name, {"patient_key": patient, shared: uid})
@@ -299,7 +299,8 @@ def test_two_ids_that_share_an_image_or_a_study_are_one_patient(build: Build, sh
     manifest, _ = build("path,mass\na,1\nb,1\nc,0\nd,0\n", images)
     by_name = dict(zip(names(manifest), manifest.frame["patient_id"], strict=True))
     assert by_name["a"] == by_name["c"] != by_name["d"]
-    assert any("1 patient ids share an image or a study" in note and "largest group: 2 ids" in note for note in manifest.notes)
+    said = "1 patient ids share an image, a series or a study"
+    assert any(said in note and "largest group: 2 ids" in note for note in manifest.notes)
 
 
 def test_labels_that_part_the_headers_patients_are_doubted(build: Build) -> None:

@@ -1,0 +1,122 @@
+"""Every header below some folders, as a table; only what is new since the last time is read."""
+
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from medclassify.dicom import find_files, read_header, read_header_batches
+from medclassify.errors import DicomError, ManifestError, StorageError
+from medclassify.manifest import HEADER_FIELDS, PatientHasher, header_table
+from medclassify.records import Exclusion
+from medclassify.workflows.cache import cache_folder
+from medclassify.workflows.console import progress, say, warn
+from medclassify.workflows.header_cache import HeaderCache, file_stamps
+
+Advance = Callable[[int], None]
+Read = tuple[pd.DataFrame, list[Exclusion]]
+
+
+def read_headers(sources: Sequence[Path], hasher: PatientHasher) -> Read:
+    """Reads the header of every image below the sources; a file that cannot be read is listed, and the rest goes on.
+
+    Args:
+        sources: Folders and files.
+        hasher: Makes patient ids unreadable.
+
+    Returns:
+        A ``header_table``, and the files that could not be read.
+
+    Raises:
+        ManifestError: There is not one image.
+    """
+    found: dict[Path | None, list[str]] = {}
+    for path, source in find_files(sources).items():
+        found.setdefault(source, []).append(path)
+    total, done, unchanged = sum(map(len, found.values())), 0, 0
+    tables, failed = [_table({}, hasher)], []
+    with progress("reading headers") as move:
+
+        def advance(count: int) -> None:
+            nonlocal done
+            done += count
+            move(done, total)
+
+        for source, paths in found.items():
+            known = 0
+            if source is None:
+                table, refused = _read_named(paths, hasher, advance)
+            else:
+                table, refused, known = _read_folder(source, paths, hasher, advance)
+            tables.append(table)
+            failed += refused
+            unchanged += known
+    headers = pd.concat(tables, ignore_index=True)
+    if headers.empty and not failed:
+        raise ManifestError(f"{', '.join(map(str, sources))}: no DICOM, PNG or JPEG image found. Check the folder's name.")
+    if unchanged:
+        say(f"headers: {unchanged} of {total} files unchanged since the last index")
+    return headers, failed
+
+
+def _read_named(paths: Sequence[str], hasher: PatientHasher, advance: Advance) -> Read:
+    """Files that were named themselves: one that is no image is told."""
+    tables, failed = [_table({}, hasher)], []
+    for table, refused, others in _read(paths, hasher, advance):
+        tables.append(table)
+        failed += refused
+        for path in others:
+            try:
+                read_header(path)
+            except DicomError as error:
+                failed.append(_exclusion(path, type(error).__name__, str(error)))
+    return pd.concat(tables, ignore_index=True), failed
+
+
+def _read_folder(source: Path, paths: Sequence[str], hasher: PatientHasher, advance: Advance) -> tuple[*Read, int]:
+    """Files that were found in a folder, and how many of them had not changed; what is no image is passed over."""
+    started, stamps = time.time_ns(), file_stamps(paths)
+    start = os.path.join(source, "")
+    names = [path.removeprefix(start) for path in paths]  # a cache holds for the folder, however it is named
+    cache = HeaderCache(source, cache_folder(), hasher.fingerprint)
+    known, unchanged = cache.lookup(names, stamps)
+    advance(int(unchanged.sum()))
+    tables, failed = [known.assign(path=start + known["path"])] if len(known) else [], []
+    try:
+        new = [path for path, same in zip(paths, unchanged, strict=True) if not same]
+        for table, refused, others in _read(new, hasher, advance):
+            tables += [table.assign(image=True), _table({"path": others}, hasher).assign(image=False)]
+            failed += refused
+    finally:  # an interrupted index goes on from here
+        rows = pd.concat([_table({}, hasher).assign(image=True), *tables], ignore_index=True)
+        if tables and len(rows) > len(known):
+            rows_of = pd.Index(paths).get_indexer(rows["path"])
+            try:
+                cache.store(rows.assign(path=rows["path"].str.slice(len(start))), stamps[rows_of], started)
+            except StorageError as error:
+                warn(f"the next index will read every header again: {error}")
+    return rows[rows["image"]].drop(columns="image"), failed, int(unchanged.sum())
+
+
+def _read(
+    paths: Sequence[str], hasher: PatientHasher, advance: Advance
+) -> Iterator[tuple[pd.DataFrame, list[Exclusion], list[str]]]:
+    """Tables of headers, files that cannot be read, and files that are no images, some hundred files at a time."""
+    for batch in read_header_batches(paths, HEADER_FIELDS):
+        yield header_table(batch.headers, hasher), [_exclusion(*failure) for failure in batch.failed], batch.others
+        advance(len(batch))
+
+
+def _table(fields: dict[str, Sequence[str]], hasher: PatientHasher) -> pd.DataFrame:
+    """A table of files of which nothing but some fields is known."""
+    count = len(next(iter(fields.values()), ()))
+    blank: dict[str, list[Any]] = {name: [""] * count for name in HEADER_FIELDS}
+    blank |= {"age_years": [None] * count, "burned_in": [False] * count, "rows": [0] * count, "columns": [0] * count}
+    return header_table(blank | fields, hasher)
+
+
+def _exclusion(path: str, error: str, text: str) -> Exclusion:
+    return Exclusion(path, f"unreadable ({error})", text)
