@@ -1,19 +1,28 @@
 """Image files in and out: headers, pixels in known units, folders searched, radiographs written (pydicom only here)."""
 
 from medclassify.dicom.bulk import read_header_batches
+from medclassify.dicom.dicomdir import read_dicomdir
 from medclassify.dicom.find import find_files, find_images
+from medclassify.dicom.geometry import read_slice_geometry
 from medclassify.dicom.header import read_header
 from medclassify.dicom.image import read_frames, read_image
 from medclassify.dicom.instance import NewInstance
+from medclassify.dicom.series import assemble_series
+from medclassify.dicom.volume import read_slices, read_volume
 from medclassify.dicom.write import write_image
 
 __all__ = [
     "NewInstance",
+    "assemble_series",
     "find_files",
     "find_images",
+    "read_dicomdir",
     "read_frames",
     "read_header",
     "read_header_batches",
     "read_image",
+    "read_slice_geometry",
+    "read_slices",
+    "read_volume",
     "write_image",
 ]

@@ -3,7 +3,7 @@
 Order of operations, PS3.3 C.11 and PS3.4 N.2: stored values → padding → modality LUT → VOI → polarity.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
@@ -61,26 +61,30 @@ def read_image(path: Path | str, *, window: Window = "voi", frame: int | None = 
         return _read_frame(handle, parsed, read_groups(handle, parsed), window, frame)
 
 
-def read_frames(path: Path | str, *, window: Window = "voi") -> Iterator[DicomImage]:
-    """Yields every frame of a DICOM file in stored order; the header is read once.
+def read_frames(path: Path | str, *, window: Window = "voi", frames: Sequence[int] | None = None) -> Iterator[DicomImage]:
+    """Yields frames of a DICOM file; the header is read once.
 
     Args:
         path: A DICOM, PNG or JPEG file; one with a single frame yields one image.
         window: As in ``read_image``.
+        frames: Which, from 0, in this order; None for all in stored order.
 
     Raises:
         DicomError: As in ``read_image``.
-        ConfigError: ``window`` is none of the four.
+        ConfigError: ``window`` is none of the four, or there is no such frame.
     """
-    first = read_image(path, window=window, frame=0)
+    if frames is not None and not frames:
+        return
+    first = read_image(path, window=window, frame=frames[0] if frames else 0)
     yield first
-    if first.header.frames == 1:
+    rest = range(1, first.header.frames) if frames is None else frames[1:]
+    if not rest:
         return
     with open_image(path) as handle:
         kind, head = read_head(handle, str(path))
         parsed = parse(handle, str(path), kind, head)
         groups = read_groups(handle, parsed)
-        for frame in range(1, first.header.frames):
+        for frame in rest:
             yield _read_frame(handle, parsed, groups, window, frame)
 
 

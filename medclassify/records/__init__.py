@@ -7,10 +7,13 @@ from medclassify.records.preprocessing import Preprocessing
 from medclassify.records.review import ReviewDecision, ReviewItem, Verdict
 from medclassify.records.saliency import Saliency
 from medclassify.records.sample import Exclusion, Split
+from medclassify.records.series import DicomDirectory, DicomVolume, Quarantine, Series, SliceGeometry
 from medclassify.records.tables import LogitTable, ProbabilityTable
 
 __all__ = [
+    "DicomDirectory",
     "DicomImage",
+    "DicomVolume",
     "Estimate",
     "EstimateRow",
     "Exclusion",
@@ -20,9 +23,12 @@ __all__ = [
     "PreparedGeometry",
     "Preprocessing",
     "ProbabilityTable",
+    "Quarantine",
     "ReviewDecision",
     "ReviewItem",
     "Saliency",
+    "Series",
+    "SliceGeometry",
     "Split",
     "Status",
     "Units",
