@@ -52,12 +52,20 @@ def macro_sentence(result: AuditResult) -> str:
 
 def leakage(facts: Mapping[str, Any]) -> tuple[str, list[str]]:
     """What was compared, and what was found or could not be compared."""
-    names = {"patient_id": "patients", "study_uid": "studies", "sop_uid": "images by UID", "pixel_hash": "images by pixels"}
+    names = {
+        "patient_id": "patients",
+        "study_uid": "studies",
+        "series_uid": "series",
+        "sop_uid": "images by UID",
+        "pixel_hash": "images by pixels",
+        "near_duplicate": "images by likeness",
+    }
     checked = facts.get("checked") or {}
     compared = ", ".join(f"{count:,} {names.get(check, check)}" for check, count in checked.items()) if checked else ""
     found = [each.get("text", str(each)) if isinstance(each, Mapping) else str(each) for each in facts.get("findings") or ()]
     allowed = [f"Accepted by a person: “{facts['allowed']}”."] if facts.get("allowed") else []
-    return compared, [*found, *(str(line) for line in facts.get("unchecked") or ()), *allowed]
+    other = [str(line) for key in ("unchecked", "notes") for line in facts.get(key) or ()]
+    return compared, [*found, *other, *allowed]
 
 
 def sanity(result: Mapping[str, Any] | None) -> dict[str, str]:

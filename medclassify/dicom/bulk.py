@@ -11,10 +11,11 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from operator import attrgetter
 from pathlib import Path
 from queue import SimpleQueue
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple, cast
 
 import medclassify
 from medclassify.dicom.header import read_if_image
@@ -92,13 +93,13 @@ class _Reader:
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._log, env=_environment()
         )
+        self._questions, self._answers = cast(IO[bytes], self._process.stdin), cast(IO[bytes], self._process.stdout)
 
     def read(self, paths: Sequence[str], fields: Sequence[str]) -> HeaderBatch:
-        assert self._process.stdin is not None and self._process.stdout is not None
         try:
-            self._process.stdin.write(json.dumps([list(paths), list(fields)]).encode() + b"\n")
-            self._process.stdin.flush()
-            answer = self._process.stdout.readline()
+            self._questions.write(json.dumps([list(paths), list(fields)]).encode() + b"\n")
+            self._questions.flush()
+            answer = self._answers.readline()
         except OSError:
             answer = b""
         if answer.endswith(b"\n"):
@@ -114,12 +115,9 @@ class _Reader:
         self._process.wait()
 
     def close(self) -> None:
-        for stream in (self._process.stdin, self._process.stdout, self._log):
-            assert stream is not None
-            try:
+        for stream in (self._questions, self._answers, self._log):
+            with suppress(OSError):  # what was not sent to a process that is gone
                 stream.close()
-            except OSError:  # what was not sent to a process that is gone
-                pass
 
 
 def _read_elsewhere(parts: Sequence[Sequence[str]], fields: Sequence[str], count: int) -> Iterator[HeaderBatch]:

@@ -9,6 +9,7 @@ from medclassify.manifest.labels import LabelTable
 from medclassify.manifest.leakage import LeakageFinding, LeakageReport, check_leakage, require_no_leakage
 from medclassify.manifest.patients import PatientHasher, is_patient_hash
 from medclassify.manifest.reading import read_labels
+from medclassify.manifest.similarity import NearDuplicate, near_duplicates
 from medclassify.manifest.splits import assign_splits, check_splits
 from medclassify.manifest.store import read_manifest, write_exclusions, write_manifest
 from medclassify.manifest.subset import keep_findings, keep_samples, without_patients
@@ -24,6 +25,7 @@ __all__ = [
     "LeakageFinding",
     "LeakageReport",
     "Manifest",
+    "NearDuplicate",
     "PatientHasher",
     "apply_uncertainty",
     "assign_splits",
@@ -37,6 +39,7 @@ __all__ = [
     "keep_boxes",
     "keep_findings",
     "keep_samples",
+    "near_duplicates",
     "read_boxes",
     "read_labels",
     "read_manifest",

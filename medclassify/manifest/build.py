@@ -62,7 +62,10 @@ def build_manifest(
 
 
 def unlabelled_manifest(
-    headers: pd.DataFrame | Iterable[InstanceHeader], hasher: PatientHasher, *, exclude_patients: Sequence[str] = (),
+    headers: pd.DataFrame | Iterable[InstanceHeader],
+    hasher: PatientHasher,
+    *,
+    exclude_patients: Sequence[str] = (),
     sources: Sequence[Path | str] = (),
 ) -> tuple[Manifest, list[Exclusion]]:
     """Images that are to be scored and have no labels; arguments and errors as in ``build_manifest``.

@@ -75,7 +75,7 @@ def tabulate(headers: pd.DataFrame | Iterable[InstanceHeader], hasher: PatientHa
     Raises:
         ManifestError: There is no header.
     """
-    table = headers if isinstance(headers, pd.DataFrame) else _tables(headers, hasher)
+    table: pd.DataFrame = headers if isinstance(headers, pd.DataFrame) else _tables(headers, hasher)
     if table.empty:
         raise ManifestError(
             "no image to label: the source holds no readable image. Check data.source, and the exclusions' reasons."

@@ -4,7 +4,7 @@ from collections.abc import Callable
 import pytest
 
 from medclassify.errors import LeakageError
-from medclassify.manifest import Manifest, check_leakage, require_no_leakage
+from medclassify.manifest import Manifest, NearDuplicate, check_leakage, require_no_leakage
 
 ManifestOf = Callable[..., Manifest]
 
@@ -16,6 +16,7 @@ def rows(**changes: dict[str, object]) -> list[dict[str, object]]:
             "path": f"/{n}",
             "patient_id": f"{n}" * 16,
             "study_uid": f"1.{n}",
+            "series_uid": f"3.{n}",
             "sop_uid": f"2.{n}",
             "split": split,
             "effusion": n % 2,
@@ -30,9 +31,9 @@ def rows(**changes: dict[str, object]) -> list[dict[str, object]]:
 def test_clean_splits_are_clean(manifest_of: ManifestOf) -> None:
     report = check_leakage(manifest_of(rows()))
     assert report.clean
-    assert report.checked == {"patient_id": 4, "study_uid": 4, "sop_uid": 4}
+    assert report.checked == {"patient_id": 4, "study_uid": 4, "series_uid": 4, "sop_uid": 4}
     assert report.samples == {"train": 1, "tune": 1, "calibrate": 1, "test": 1}
-    assert report.unchecked == ("pixel_hash: pixels were not compared.",)
+    assert report.unchecked == ("pixel_hash: pixels were not compared.", "near_duplicate: pictures were not compared.")
     require_no_leakage(report)
 
 
@@ -41,6 +42,7 @@ def test_clean_splits_are_clean(manifest_of: ManifestOf) -> None:
     [
         ("patient_id", "0" * 16, "1 patient is in both train and test (first: 0000…)"),
         ("study_uid", "1.0", "1 study is in both train and test"),
+        ("series_uid", "3.0", "1 series is in both train and test"),
         ("sop_uid", "2.0", "1 image (SOP Instance UID) is in both train and test"),
     ],
 )
@@ -56,7 +58,7 @@ def test_equal_pixels_under_two_uids_are_found(manifest_of: ManifestOf) -> None:
     hashes = {"s000000": "aa", "s000001": "bb", "s000003": "aa"}
     report = check_leakage(manifest, pixel_hashes=hashes)
     assert [str(finding)[:52] for finding in report.findings] == ["1 image with equal pixels is in both train and test "]
-    assert report.unchecked == ("pixel_hash: 1 images have none.",)
+    assert report.unchecked[0] == "pixel_hash: 1 images have none."
     with pytest.raises(LeakageError, match="Remove the repeated images, or state why"):
         require_no_leakage(report)
     assert check_leakage(manifest, pixel_hashes={"s000000": "aa", "s000001": "bb"}).clean
@@ -120,3 +122,28 @@ def test_leakage_json_names_no_uid_and_five_examples_at_most(manifest_of: Manife
     ]  # fmt: skip
     assert content["checked"]["patient_id"] == 9
     assert content["findings"][0]["text"] == "9 patients are in both train and test (first: 0000…)."
+
+
+def test_pictures_that_are_alike_are_a_leak_across_splits_and_a_note_within_one(manifest_of: ManifestOf) -> None:
+    many = [*rows(), *[{**row, "patient_id": f"{n + 4}" * 16, "study_uid": None, "series_uid": None, "sop_uid": None}
+                       for n, row in enumerate(rows())]]  # fmt: skip
+    alike = (NearDuplicate("s000003", "s000000", 0.981), NearDuplicate("s000001", "s000005", 0.975))
+    report = check_leakage(manifest_of(many), alike=alike)
+    assert report.checked["near_duplicate"] == 8
+    assert [str(finding) for finding in report.findings] == [
+        "1 picture is in both train and test, not equal but alike (first: samples s000000 and s000003, similarity 0.981)"
+    ]
+    assert report.notes == (
+        "near_duplicate: 1 pairs of images of two patients are alike within one split: two ids of one patient?",
+    )
+    assert report.to_json()["notes"] == list(report.notes)
+    with pytest.raises(LeakageError, match=r"Look at the pairs in leakage\.json, and remove the copies .* --allow-leakage"):
+        require_no_leakage(report)
+    require_no_leakage(report, "the same phantom on purpose")
+
+
+def test_pictures_of_equal_pixels_are_told_once_and_strangers_not_at_all(manifest_of: ManifestOf) -> None:
+    alike = (NearDuplicate("s000000", "s000003", 1.0), NearDuplicate("s000000", "elsewhere", 1.0))
+    report = check_leakage(manifest_of(rows()), pixel_hashes={"s000000": "aa", "s000003": "aa"}, alike=alike)
+    assert [finding.check for finding in report.findings] == ["pixel_hash"]
+    assert check_leakage(manifest_of(rows()), alike=()).clean
