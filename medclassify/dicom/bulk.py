@@ -30,7 +30,7 @@ class HeaderBatch(NamedTuple):
     """What some files hold.
 
     Attributes:
-        headers: Field of ``InstanceHeader`` → its values, one an image, in the order of the files; ``path`` among them.
+        headers: Field of ``InstanceHeader`` → its values, one an image, in the order of the files.
         failed: Of each file that cannot be read: path, name of the error's class, and its message.
         others: Files that are no images by their first bytes.
     """
@@ -40,7 +40,7 @@ class HeaderBatch(NamedTuple):
     others: list[str]
 
     def __len__(self) -> int:
-        return len(self.headers["path"]) + len(self.failed) + len(self.others)
+        return len(next(iter(self.headers.values()))) + len(self.failed) + len(self.others)
 
 
 def read_header_batches(paths: Sequence[str], fields: Sequence[str], *, processes: int | None = None) -> Iterator[HeaderBatch]:
@@ -48,7 +48,7 @@ def read_header_batches(paths: Sequence[str], fields: Sequence[str], *, processe
 
     Args:
         paths: Files that may be images.
-        fields: Which fields of ``InstanceHeader`` are wanted, ``path`` among them.
+        fields: Which fields of ``InstanceHeader`` are wanted, at least one.
         processes: How many; when left out as many as there are cores, or none besides this one for less than 10,000 files.
 
     Yields:
@@ -69,7 +69,6 @@ def read_header_batches(paths: Sequence[str], fields: Sequence[str], *, processe
 def read_batch(paths: Sequence[str], fields: Sequence[str]) -> HeaderBatch:
     """Reads headers in this process."""
     headers, failed, others = [], [], []
-    values = attrgetter(*fields)
     for path in paths:
         try:
             header = read_if_image(path)
@@ -79,9 +78,8 @@ def read_batch(paths: Sequence[str], fields: Sequence[str]) -> HeaderBatch:
         if header is None:
             others.append(path)
         else:
-            headers.append(values(header))
-    columns = zip(*headers, strict=True) if headers else ((),) * len(fields)
-    return HeaderBatch({name: list(column) for name, column in zip(fields, columns, strict=True)}, failed, others)
+            headers.append(header)
+    return HeaderBatch({name: list(map(attrgetter(name), headers)) for name in fields}, failed, others)
 
 
 class _Reader:

@@ -53,7 +53,7 @@ class HeaderCache:
         row = pd.Index(known["path"]).get_indexer(pd.Index(paths, dtype="str"))
         there = row >= 0
         there[there] = (known[["size", "mtime_ns"]].to_numpy()[row[there]] == stamps[there]).all(axis=1)
-        return known.iloc[row[there]].reset_index(drop=True), there
+        return known.drop(columns=["size", "mtime_ns"]).iloc[row[there]].reset_index(drop=True), there
 
     def store(self, rows: pd.DataFrame, stamps: NDArray[np.int64], started_ns: int) -> None:
         """Keeps what was read, in the place of what was kept before.
