@@ -17,14 +17,14 @@ def main(arguments: list[str]) -> None:
     """Shows the worklist, or the sample that the address names."""
     st.set_page_config(page_title="Review · medclassify", page_icon=icon(), layout="wide")
     show_style()
-    if len(arguments) != 1:
+    if not arguments:
         show_standing("")
         st.error("No run was named. Start this page with: medclassify review RUN")
         return
     root = Path(arguments[0])
     show_standing(root.resolve().name)
     try:
-        run = session.load_run(root)
+        run = session.load_run(root, tuple(arguments[1:]))
         store = session.open_store(run.layout.reviews)
     except MedclassifyError as error:
         st.error(plain(str(error)))

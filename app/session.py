@@ -34,20 +34,20 @@ TARGET = "show_target"
 """Widget key of the switch that shows the reference label."""
 
 
-def load_run(root: Path) -> ReviewRun:
-    """The run, read once, and again when it was fitted again.
+def load_run(root: Path, excluded: tuple[str, ...] = ()) -> ReviewRun:
+    """The run without excluded patients (hashes), read once, and again when it was fitted again.
 
     Raises:
         RunError: It is not a finished run.
         ReviewError: Its tables cannot be used.
     """
     layout = RunLayout.open(root)
-    return _load_run(str(root), layout.provenance.stat().st_mtime_ns)
+    return _load_run(str(root), layout.provenance.stat().st_mtime_ns, excluded)
 
 
 @st.cache_resource(max_entries=1, show_spinner="Opening the run …")
-def _load_run(root: str, written_ns: int) -> ReviewRun:
-    return open_review_run(root)
+def _load_run(root: str, written_ns: int, excluded: tuple[str, ...]) -> ReviewRun:
+    return open_review_run(root, excluded)
 
 
 @st.cache_resource(max_entries=1, show_spinner=False)

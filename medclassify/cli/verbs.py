@@ -44,27 +44,52 @@ def _run_folder(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", type=Path, metavar="RUN", help="a run directory, as `medclassify fit` printed it")
 
 
+def _exclude_patients(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--exclude-patients",
+        nargs="+",
+        default=(),
+        metavar="ID",
+        help="patients who withdrew consent: ids, their hashes, or @FILE with one a line",
+    )
+
+
 def _index_arguments(parser: argparse.ArgumentParser) -> None:
     _sources(parser)
     parser.add_argument("--labels", required=True, metavar="FILE", help="the label table")
     parser.add_argument("--format", default="auto", metavar="NAME", help=_FORMATS)
-    parser.add_argument("--exclude-patients", nargs="*", default=(), metavar="ID", help="patients who withdrew consent")
+    _exclude_patients(parser)
+    parser.add_argument(
+        "--deidentify", type=Path, metavar="DIR", help="also write de-identified copies and their manifest here"
+    )
     parser.add_argument("--out", type=Path, default=Path("manifest.parquet"), help="default: manifest.parquet")
 
 
 def _index(arguments: argparse.Namespace, overrides: Sequence[str]) -> None:
+    from medclassify.workflows.consent import hashed, patient_hasher
     from medclassify.workflows.index import index
 
+    if arguments.deidentify:
+        from medclassify.workflows.deidentify import require_new_folder
+
+        require_new_folder(arguments.deidentify)
     indexed = index(
         arguments.sources,
         arguments.labels,
         out=arguments.out,
         label_format=arguments.format,
-        exclude_patients=arguments.exclude_patients,
+        exclude_patients=hashed(arguments.exclude_patients, patient_hasher()),
     )
     exclusions = arguments.out.with_suffix(".exclusions.csv")
     print(f"wrote {arguments.out} ({len(indexed.manifest)} samples) and {exclusions} ({len(indexed.exclusions)} left out)")
-    print(f"next: medclassify fit configs/generic.yaml --data.source {arguments.out}")
+    source = arguments.out
+    if arguments.deidentify:
+        from medclassify.workflows.deidentify import deidentify
+
+        copies = deidentify(indexed.manifest, arguments.deidentify)
+        source = copies.manifest
+        print(f"wrote {copies.count} de-identified copies and {source}, and {copies.exclusions} ({copies.left_out} not copied)")
+    print(f"next: medclassify fit configs/generic.yaml --data.source {source}")
 
 
 def _fit_arguments(parser: argparse.ArgumentParser) -> None:
@@ -94,7 +119,12 @@ def _fit(arguments: argparse.Namespace, overrides: Sequence[str]) -> None:
     if arguments.allow_leakage:
         overrides = [*overrides, "--data.allow_leakage", arguments.allow_leakage]
     if arguments.print_config:
-        print(config_to_yaml(load_config(path, overrides)), end="")
+        config = load_config(path, overrides)
+        if config.data.exclude_patients:
+            from medclassify.workflows.consent import without_ids
+
+            config = without_ids(config)
+        print(config_to_yaml(config), end="")
         return
     load_config(path, overrides)  # a typing error is told before seconds go into importing torch
 
@@ -111,13 +141,14 @@ def _evaluate_arguments(parser: argparse.ArgumentParser) -> None:
         "--manifest", type=Path, metavar="FILE", help="score these samples; the run's own test split when left out"
     )
     parser.add_argument("--out", type=Path, metavar="DIR", help="default: RUN-on-MANIFEST, beside the run")
+    _exclude_patients(parser)
 
 
 def _evaluate(arguments: argparse.Namespace, overrides: Sequence[str]) -> None:
     from medclassify.workflows.evaluate import evaluate
     from medclassify.workflows.summary import auroc_table
 
-    result, out = evaluate(arguments.run, arguments.manifest, arguments.out)
+    result, out = evaluate(arguments.run, arguments.manifest, arguments.out, arguments.exclude_patients)
     print(auroc_table(result))
     print(f"wrote {out}/predictions.parquet and {out}/audit/report.html")
     print(f"next: open {out}/audit/report.html")
@@ -129,13 +160,14 @@ def _predict_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out", type=Path, default=Path("predictions.parquet"), help=".parquet or .csv (default: predictions.parquet)"
     )
+    _exclude_patients(parser)
 
 
 def _predict(arguments: argparse.Namespace, overrides: Sequence[str]) -> None:
     from medclassify.workflows.predict import predict
     from medclassify.workflows.summary import prediction_lines
 
-    result = predict(arguments.run, arguments.sources, arguments.out)
+    result = predict(arguments.run, arguments.sources, arguments.out, arguments.exclude_patients)
     print(prediction_lines(result))
     print(f"wrote {result.out} and {result.out.with_suffix('.exclusions.csv')} ({len(result.exclusions)} left out)")
     print(f"next: medclassify explain {arguments.run} {' '.join(arguments.sources)} --out maps")
@@ -148,6 +180,7 @@ def _audit_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--attributes", default="", metavar="A,B", help="its attribute columns, e.g. sex,age,site")
     parser.add_argument("--out", type=Path, metavar="DIR", help="default: the run's audit folder, or FILE-audit")
+    _exclude_patients(parser)
 
 
 def _audit(arguments: argparse.Namespace, overrides: Sequence[str]) -> None:
@@ -155,7 +188,7 @@ def _audit(arguments: argparse.Namespace, overrides: Sequence[str]) -> None:
     from medclassify.workflows.summary import auroc_table
 
     attributes = tuple(name.strip() for name in arguments.attributes.split(",") if name.strip())
-    result, out = audit(arguments.run, arguments.predictions, attributes, arguments.out)
+    result, out = audit(arguments.run, arguments.predictions, attributes, arguments.out, arguments.exclude_patients)
     print(auroc_table(result))
     print(f"wrote {out}/report.html, estimates.csv, gaps.csv and audit.json")
     print(f"next: open {out}/report.html")
@@ -166,12 +199,13 @@ def _explain_arguments(parser: argparse.ArgumentParser) -> None:
     _sources(parser)
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="a new folder for overlays and raw maps")
     parser.add_argument("--finding", metavar="NAME", help="one finding; all when left out")
+    _exclude_patients(parser)
 
 
 def _explain(arguments: argparse.Namespace, overrides: Sequence[str]) -> None:
     from medclassify.workflows.explain import explain
 
-    count, sanity = explain(arguments.run, arguments.sources, arguments.out, arguments.finding)
+    count, sanity = explain(arguments.run, arguments.sources, arguments.out, arguments.finding, arguments.exclude_patients)
     print(f"explanation sanity check of this model: {'passed' if sanity else 'FAILED - do not read these maps as evidence'}")
     print(f"wrote {count} overlays (.png) and raw maps (.npz) to {arguments.out}")
     print(f"next: open {arguments.out}")
@@ -180,12 +214,13 @@ def _explain(arguments: argparse.Namespace, overrides: Sequence[str]) -> None:
 def _review_arguments(parser: argparse.ArgumentParser) -> None:
     _run_folder(parser)
     parser.add_argument("--port", type=int, default=8501, help="port on the loopback address (default: 8501)")
+    _exclude_patients(parser)
 
 
 def _review(arguments: argparse.Namespace, overrides: Sequence[str]) -> None:
     from medclassify.workflows.review import review
 
-    review(arguments.run, arguments.port)
+    review(arguments.run, arguments.port, arguments.exclude_patients)
 
 
 def _verify(arguments: argparse.Namespace, overrides: Sequence[str]) -> None:

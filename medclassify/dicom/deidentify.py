@@ -44,12 +44,14 @@ class Deidentified:
         study_uid: Its new Study Instance UID; empty where the image had none.
         series_uid: Its new Series Instance UID; likewise.
         sop_uid: Its new SOP Instance UID.
+        burned_in_denied: Burned In Annotation (0028,0301) is NO; else nothing is said of text in the pixels.
     """
 
     path: Path
     study_uid: str
     series_uid: str
     sop_uid: str
+    burned_in_denied: bool
 
 
 def deidentify_image(source: Path | str, folder: Path | str, patient_id: str, new_uid: Callable[[str], str]) -> Deidentified:
@@ -87,7 +89,7 @@ def deidentify_image(source: Path | str, folder: Path | str, patient_id: str, ne
     path = Path(folder) / (study or "no-study") / f"{sop}.dcm"
     with atomic_path(path) as temporary, pydicom_warnings("ignore"):
         dataset.save_as(temporary, enforce_file_format=True)
-    return Deidentified(path, study, series, sop)
+    return Deidentified(path, study, series, sop, burned_in_denied=_word(dataset, "BurnedInAnnotation") == "NO")
 
 
 def _read(source: str) -> FileDataset:

@@ -1,7 +1,7 @@
 """A finished run, as the review page needs it."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -56,8 +56,12 @@ class ReviewRun:
         return self.predictions.loc[self.predictions["sample_id"] == sample_id]
 
 
-def open_review_run(root: Path | str) -> ReviewRun:
+def open_review_run(root: Path | str, excluded: Collection[str] = ()) -> ReviewRun:
     """Opens a finished run for review.
+
+    Args:
+        root: The run directory.
+        excluded: Patient ids (hashes) of those who withdrew consent: the opened run does not hold them.
 
     Raises:
         RunError: It is not a finished run.
@@ -68,6 +72,8 @@ def open_review_run(root: Path | str) -> ReviewRun:
     facts = read_provenance(layout)
     predictions = _read_table(layout.predictions)
     check_predictions(predictions, str(layout.predictions))
+    if excluded:
+        predictions = predictions[~predictions["patient_id"].isin(list(excluded))].reset_index(drop=True)
     return ReviewRun(
         layout=layout,
         predictions=predictions,

@@ -8,16 +8,31 @@ from typing import Any
 
 import pandas as pd
 
-from medclassify.audit import AuditResult, ReportFacts, audit_predictions, facts_from_json, write_audit
+from medclassify.audit import (
+    AuditResult,
+    ReportFacts,
+    audit_predictions,
+    describe_splits,
+    facts_from_json,
+    write_audit,
+)
+from medclassify.audit.reading import read_table
 from medclassify.config import load_config
 from medclassify.errors import ConfigError, RunError
+from medclassify.manifest import read_manifest, without_patients
+from medclassify.manifest.identity import PATIENT_EXCLUDED
 from medclassify.records import Split
 from medclassify.runs import RunLayout
+from medclassify.workflows.consent import Withdrawn, excluded_patients
 from medclassify.workflows.explanations import stored_cases
 
 
 def audit(
-    run_folder: Path | None, predictions: Path | None, attributes: Sequence[str], out: Path | None
+    run_folder: Path | None,
+    predictions: Path | None,
+    attributes: Sequence[str],
+    out: Path | None,
+    exclude_patients: Sequence[str] = (),
 ) -> tuple[AuditResult, Path]:
     """Writes an audit.
 
@@ -26,6 +41,7 @@ def audit(
         predictions: Instead of a run: anyone's table.
         attributes: Columns to report by.
         out: Where to write.
+        exclude_patients: Patients who withdrew consent: nothing counts or shows them.
 
     Raises:
         ConfigError: Neither or both were named.
@@ -37,12 +53,20 @@ def audit(
         )
     if predictions is not None:
         out = out or predictions.with_name(f"{predictions.stem}-audit")
-        return audit_predictions(predictions, attributes, out_dir=out), out
+        if not exclude_patients:
+            return audit_predictions(predictions, attributes, out_dir=out), out
+        table = Withdrawn.of(exclude_patients).leave_out_rows(read_table(predictions), str(predictions))
+        return audit_predictions(table, attributes, out_dir=out, title=f"Audit of {predictions.name}"), out
     assert run_folder is not None
     run = RunLayout.open(run_folder)
     config, table = load_config(run.config), pd.read_parquet(run.predictions)
     out = out or run.root.with_name(f"{run.root.name}-audit")
     facts = _stored_facts(run, asdict(config))
+    withdrawn = Withdrawn.of(exclude_patients, run)
+    kept = withdrawn.leave_out_rows(table, str(run.predictions))
+    if len(kept) < len(table):
+        facts = _without(facts, run, withdrawn, set(kept["sample_id"]))
+        table = kept
     result = write_audit(
         out,
         table[table["split"] == Split.TEST].reset_index(drop=True),
@@ -53,6 +77,19 @@ def audit(
         seed=config.seed_everything,
     )
     return result, out
+
+
+def _without(facts: ReportFacts, run: RunLayout, withdrawn: Withdrawn, kept: set[str]) -> ReportFacts:
+    """The run's facts, counted again without the excluded patients, and without their pictures."""
+    manifest = read_manifest(run.manifest)
+    rest, left_out, _ = without_patients(manifest, withdrawn.everyone, withdrawn.hasher)
+    return replace(
+        facts,
+        explanations=[case for case in facts.explanations if case.sample_id in kept],
+        exclusions={**facts.exclusions, PATIENT_EXCLUDED: facts.exclusions.get(PATIENT_EXCLUDED, 0) + len(left_out)},
+        data={**facts.data, "excluded_from_this_audit": excluded_patients(left_out)},
+        **describe_splits(rest.frame, rest.findings, tuple(facts.demographics)),
+    )
 
 
 def _stored_facts(run: RunLayout, config: Mapping[str, Any]) -> ReportFacts:

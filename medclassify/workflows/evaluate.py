@@ -1,15 +1,17 @@
 """Scores and audits a labelled manifest with a finished run's frozen model and thresholds."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from medclassify.audit import AuditResult, ReportFacts, describe_splits, write_audit
-from medclassify.config import load_config
+from medclassify.config import DataConfig, load_config
 from medclassify.errors import ManifestError, RunError
 from medclassify.manifest import Manifest, keep_samples, read_manifest
 from medclassify.records import Split
 from medclassify.runs import RunLayout
 from medclassify.runs.provenance import read_provenance
+from medclassify.workflows.consent import Withdrawn, data_statements, excluded_patients
 from medclassify.workflows.console import warn
 from medclassify.workflows.dataset import prepare, with_attributes
 from medclassify.workflows.index import report_exclusions
@@ -17,13 +19,16 @@ from medclassify.workflows.predict import write_table
 from medclassify.workflows.scoring import Scorer
 
 
-def evaluate(run_folder: Path, manifest_path: Path | None, out: Path | None) -> tuple[AuditResult, Path]:
+def evaluate(
+    run_folder: Path, manifest_path: Path | None, out: Path | None, exclude_patients: Sequence[str] = ()
+) -> tuple[AuditResult, Path]:
     """Scores a manifest, or the run's own test split, and audits the result.
 
     Args:
         run_folder: A finished run.
         manifest_path: A labelled manifest; None takes the run's test split.
         out: Folder for ``predictions.parquet`` and ``audit/``; a folder beside the run when left out.
+        exclude_patients: Patients who withdrew consent, besides those whom the run's config leaves out.
 
     Returns:
         The audit, and the folder.
@@ -41,7 +46,10 @@ def evaluate(run_folder: Path, manifest_path: Path | None, out: Path | None) -> 
     manifest = _labelled(read_manifest(manifest_path or run.manifest), scorer)
     if manifest_path is None:
         manifest = manifest.of_split(Split.TEST)
-    store, exclusions = prepare(manifest, scorer.bundle.preprocessing)
+    withdrawn = Withdrawn.of(exclude_patients, run)
+    manifest, left_out = withdrawn.leave_out(manifest)
+    store, unreadable = prepare(manifest, scorer.bundle.preprocessing)
+    exclusions = [*left_out, *unreadable]
     report_exclusions(exclusions)
     manifest = keep_samples(manifest, store.index["sample_id"])
     attributes = with_attributes(manifest, config.data.attributes)
@@ -58,6 +66,11 @@ def evaluate(run_folder: Path, manifest_path: Path | None, out: Path | None) -> 
         statements=config.audit.statements,
         provenance={key: value for key, value in provenance.items() if key != "files"},
         warnings=_overlap(run, manifest, manifest_path),
+        data={
+            # The config speaks of the run's own data; nobody has told about another manifest's.
+            **data_statements(config if manifest_path is None else replace(config, data=DataConfig())),
+            "excluded_on_request": excluded_patients(left_out),
+        },
         **describe_splits(manifest.frame, scorer.bundle.findings, attributes),
     )
     audit = write_audit(

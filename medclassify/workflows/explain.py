@@ -7,6 +7,7 @@ from pathlib import Path
 from medclassify.errors import ConfigError, RunError
 from medclassify.manifest import keep_samples
 from medclassify.runs import RunLayout
+from medclassify.workflows.consent import Withdrawn
 from medclassify.workflows.dataset import prepare
 from medclassify.workflows.explanations import Case, write_explanations
 from medclassify.workflows.index import report_exclusions
@@ -14,7 +15,9 @@ from medclassify.workflows.predict import samples_of
 from medclassify.workflows.scoring import Scorer
 
 
-def explain(run_folder: Path, sources: Sequence[str], out: Path, finding: str | None) -> tuple[int, bool]:
+def explain(
+    run_folder: Path, sources: Sequence[str], out: Path, finding: str | None, exclude_patients: Sequence[str] = ()
+) -> tuple[int, bool]:
     """Writes overlays and raw maps.
 
     Args:
@@ -22,6 +25,7 @@ def explain(run_folder: Path, sources: Sequence[str], out: Path, finding: str | 
         sources: Images, folders, or one manifest.
         out: A new or empty folder.
         finding: One finding, or None for all.
+        exclude_patients: Patients who withdrew consent, besides those whom the run's config leaves out.
 
     Returns:
         How many maps were written, and whether this model's maps passed the sanity check.
@@ -37,7 +41,7 @@ def explain(run_folder: Path, sources: Sequence[str], out: Path, finding: str | 
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise RunError(f"{out}: exists and is not an empty folder. Choose another one with --out.")
     index = json.loads((run.explain / "index.json").read_text(encoding="utf-8"))
-    manifest, unreadable = samples_of(sources)
+    manifest, unreadable = samples_of(sources, Withdrawn.of(exclude_patients, run))
     store, broken = prepare(manifest, scorer.bundle.preprocessing)
     report_exclusions([*unreadable, *broken])
     manifest = keep_samples(manifest, store.index["sample_id"])

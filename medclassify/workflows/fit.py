@@ -22,8 +22,8 @@ from medclassify.manifest import (
 from medclassify.models import backbone_name, preprocessing_of, save_bundle, scaling_of
 from medclassify.records import Split
 from medclassify.runs import RunLayout, atomic_path, write_json, write_provenance, write_text
-from medclassify.workflows.console import say
 from medclassify.workflows.consent import without_ids
+from medclassify.workflows.console import say
 from medclassify.workflows.dataset import Dataset, make_dataset, with_attributes
 from medclassify.workflows.explanations import check_sanity, choose_cases, reference_limits, write_explanations
 from medclassify.workflows.index import PHANTOM, Indexed, index_data

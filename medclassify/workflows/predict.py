@@ -7,12 +7,14 @@ from pathlib import Path
 import pandas as pd
 
 from medclassify.errors import ConfigError
-from medclassify.manifest import Manifest, PatientHasher, keep_samples, read_manifest, unlabelled_manifest, write_exclusions
+from medclassify.manifest import Manifest, keep_samples, read_manifest, unlabelled_manifest, write_exclusions
 from medclassify.records import Exclusion
 from medclassify.runs import RunLayout, atomic_path
+from medclassify.workflows.consent import Withdrawn
 from medclassify.workflows.console import say, warn
 from medclassify.workflows.dataset import prepare
-from medclassify.workflows.index import read_headers, report_exclusions
+from medclassify.workflows.headers import read_headers
+from medclassify.workflows.index import report_exclusions
 from medclassify.workflows.scoring import Scorer
 
 
@@ -31,13 +33,14 @@ class Predicted:
     out: Path
 
 
-def predict(run_folder: Path, sources: Sequence[str], out: Path) -> Predicted:
+def predict(run_folder: Path, sources: Sequence[str], out: Path, exclude_patients: Sequence[str] = ()) -> Predicted:
     """Scores files, folders or a manifest; what cannot be read is listed beside the table, and the rest is scored.
 
     Args:
         run_folder: A finished run.
         sources: Images, folders, or one manifest.
         out: ``.parquet`` or ``.csv``.
+        exclude_patients: Patients who withdrew consent, besides those whom the run's config leaves out.
 
     Raises:
         MedclassifyError: The run, the sources or the output name is not usable.
@@ -48,7 +51,7 @@ def predict(run_folder: Path, sources: Sequence[str], out: Path) -> Predicted:
     scorer = Scorer.of_run(run.model)
     if scorer.bundle.synthetic:
         warn("this model learnt from SYNTHETIC images: its probabilities mean nothing for patients")
-    manifest, unreadable = samples_of(sources)
+    manifest, unreadable = samples_of(sources, Withdrawn.of(exclude_patients, run))
     store, broken = prepare(manifest, scorer.bundle.preprocessing)
     exclusions = (*unreadable, *broken)
     report_exclusions(exclusions)
@@ -71,11 +74,13 @@ def write_table(table: pd.DataFrame, out: Path) -> None:
             table.to_csv(temporary, index=False)
 
 
-def samples_of(sources: Sequence[str]) -> tuple[Manifest, list[Exclusion]]:
-    """The images that a verb was pointed at, as a manifest without labels, and the files that could not be read."""
+def samples_of(sources: Sequence[str], withdrawn: Withdrawn) -> tuple[Manifest, list[Exclusion]]:
+    """The images that a verb was pointed at, as a manifest without labels, and what was left out of it."""
     first = Path(sources[0])
     if len(sources) == 1 and first.suffix in (".parquet", ".csv") and first.is_file():
-        return read_manifest(first), []
-    headers, unreadable = read_headers([Path(source) for source in sources])
-    manifest, repeated = unlabelled_manifest(headers, PatientHasher(), sources=[Path(source) for source in sources])
-    return manifest, [*unreadable, *repeated]
+        return withdrawn.leave_out(read_manifest(first))
+    folders = [Path(source) for source in sources]
+    headers, unreadable = read_headers(folders, withdrawn.hasher)
+    manifest, left_out = unlabelled_manifest(headers, withdrawn.hasher, exclude_patients=withdrawn.everyone, sources=folders)
+    withdrawn.tell(left_out)
+    return manifest, [*unreadable, *left_out]

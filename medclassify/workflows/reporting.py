@@ -11,6 +11,7 @@ from medclassify.audit import AuditResult, ExplainedCase, ReportFacts, describe_
 from medclassify.config import Config
 from medclassify.models import WeightsReport
 from medclassify.training import HeadProbe, TrainingResult
+from medclassify.workflows.consent import data_statements
 from medclassify.workflows.dataset import Dataset
 from medclassify.workflows.environment import code_commit, hardware, versions
 from medclassify.workflows.scoring import Scorer
@@ -56,8 +57,7 @@ def report_facts(
         provenance=provenance(config, dataset, weights, scorer),
         warnings=dataset.warnings,
         data={
-            "licence": config.data.licence,
-            "consent": config.data.consent,
+            **data_statements(config),
             "excluded_on_request": len(config.data.exclude_patients),
         },
         **describe_splits(dataset.manifest.frame, dataset.manifest.findings, attributes),
@@ -70,8 +70,7 @@ def provenance(config: Config, dataset: Dataset, weights: WeightsReport, scorer:
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "synthetic": dataset.synthetic,
         "data_sha256": dataset.manifest.fingerprint,
-        "licence": config.data.licence,
-        "consent": config.data.consent,
+        **data_statements(config),
         "allow_leakage": config.data.allow_leakage,
         "weights": weights.to_json(),
         "model_sha256": scorer.bundle.fingerprint,

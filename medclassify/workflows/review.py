@@ -9,13 +9,15 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
 from medclassify.errors import ReviewError
 from medclassify.review import ReviewStore, open_review_run
+from medclassify.runs import RunLayout
+from medclassify.workflows.consent import Withdrawn
 from medclassify.workflows.console import say
 
 ADDRESS = "127.0.0.1"
@@ -23,12 +25,13 @@ _START_SECONDS = 120.0
 _STOP_SECONDS = 5.0
 
 
-def review(run: Path, port: int) -> None:
+def review(run: Path, port: int, exclude_patients: Sequence[str] = ()) -> None:
     """Serves the review page of a finished run until Ctrl-C or SIGTERM.
 
     Args:
         run: The run directory.
         port: The port on the loopback address.
+        exclude_patients: Patients who withdrew consent: the page does not show them.
 
     Raises:
         RunError: It is not a finished run.
@@ -36,9 +39,12 @@ def review(run: Path, port: int) -> None:
             does not start.
         StorageError: The review store cannot be written.
     """
+    withdrawn = Withdrawn.of(exclude_patients, RunLayout.open(run))
     opened = open_review_run(run)
+    shown = withdrawn.leave_out_rows(opened.predictions.drop_duplicates("sample_id"), str(opened.layout.predictions))
+    excluded = sorted({*opened.predictions["patient_id"]} - {*shown["patient_id"]})
     ReviewStore(opened.layout.reviews).close()
-    command = page_command(run, port)
+    command = page_command(run, port, excluded)
     _require_free(port)
     with _stop_signals_as_interrupt():
         page = subprocess.Popen(command, env=_environment(), stdout=subprocess.DEVNULL)
@@ -54,8 +60,13 @@ def review(run: Path, port: int) -> None:
             _stop(page)
 
 
-def page_command(run: Path, port: int) -> list[str]:
+def page_command(run: Path, port: int, excluded: Sequence[str] = ()) -> list[str]:
     """The command that serves the page.
+
+    Args:
+        run: The run directory.
+        port: The port on the loopback address.
+        excluded: Hashes of patients whom the page must not show.
 
     Raises:
         ReviewError: Streamlit or the page is not installed.
@@ -73,7 +84,7 @@ def page_command(run: Path, port: int) -> list[str]:
     }
     flags = [part for name, value in options.items() for part in (f"--{name}", value)]
     # -P: a folder named "app" where the user happens to stand is not our page.
-    return [sys.executable, "-P", "-m", "streamlit", "run", str(page_script()), *flags, "--", str(run.resolve())]
+    return [sys.executable, "-P", "-m", "streamlit", "run", str(page_script()), *flags, "--", str(run.resolve()), *excluded]
 
 
 def page_script() -> Path:
