@@ -67,7 +67,7 @@ def assemble_series(sources: Iterable[Path | str | SliceGeometry]) -> AssembledS
 def _read_all(sources: Iterable[Path | str | SliceGeometry]) -> tuple[_Slices, list[Quarantine]]:
     slices: _Slices = []
     quarantined = []
-    for source in sources:
+    for source in dict.fromkeys(sources):  # a file that is named twice is one
         if isinstance(source, SliceGeometry):
             slices.append(source)
             continue

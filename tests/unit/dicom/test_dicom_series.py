@@ -70,6 +70,13 @@ def test_order_of_files_names_and_instance_numbers_play_no_part(tmp_path: Path) 
     assert [piece.position for piece in reversed_names.slices] == [piece.position for piece in expected.slices]
 
 
+def test_a_file_that_is_named_twice_is_one(tmp_path: Path) -> None:
+    paths = write_stack(tmp_path, HEIGHTS)
+    pieces = [piece for path in paths for piece in read_slice_geometry(path)]
+    assert assembled(paths * 2) == assembled(paths)
+    assert assemble_series(pieces * 2) == assemble_series(paths)
+
+
 def test_geometry_read_before_gives_the_same_series(tmp_path: Path) -> None:
     paths = write_stack(tmp_path, HEIGHTS)
     pieces = [piece for path in paths for piece in read_slice_geometry(path)]
@@ -385,6 +392,30 @@ def test_damaged_groups_are_one_line(tmp_path: Path) -> None:
     path.write_bytes(data)
     item = the_one(assembled([path]).quarantined)
     assert item.reason == "unreadable" and item.detail.startswith(f"{path}: the ") and "damaged" in item.detail
+
+
+def test_the_whole_corpus_is_sorted_without_an_exception(corpus: list[Path]) -> None:
+    series, quarantined = assembled(corpus)
+    assert len(series) > 20 and len({item.reason for item in quarantined}) > 5
+
+
+@pytest.mark.parametrize("kind", ["slice", "enhanced"])
+def test_mutated_headers_end_in_a_stack_or_in_quarantine(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "a.dcm"
+    (write_slice(path, (1, 2, 3)) if kind == "slice" else write_enhanced(path, HEIGHTS))
+    original, rng, ends = path.read_bytes(), np.random.default_rng(0), set()
+    for _ in range(150):
+        data = bytearray(original)
+        for place in rng.integers(132, len(data), 1 + rng.integers(6)):
+            data[place] = rng.integers(256)
+        path.write_bytes(data)
+        series, quarantined = assemble_series([path])
+        assert {piece.path for one in series for piece in one.slices} | {p for item in quarantined for p in item.paths} == {
+            str(path)
+        }
+        assert all("\n" not in item.detail and "CANARY" not in item.detail for item in quarantined)
+        ends.add(bool(series))
+    assert ends == {True, False}
 
 
 def test_bundled_exams(bundled) -> None:

@@ -9,8 +9,8 @@ import pytest
 from ct_files import COLUMNS, ROWS, write_enhanced, write_slice, write_stack
 
 import medclassify.dicom.volume as volume_module
-from medclassify.dicom import assemble_series, read_slices, read_volume
-from medclassify.errors import DecodeError, UnsupportedImageError
+from medclassify.dicom import assemble_series, read_frames, read_slices, read_volume
+from medclassify.errors import ConfigError, DecodeError, UnsupportedImageError
 from medclassify.records import DicomVolume, Units
 
 HEIGHTS = [5.0 * index for index in range(6)]
@@ -50,6 +50,20 @@ def test_enhanced_frames_are_read_with_their_own_rescale(tmp_path: Path, heights
     np.testing.assert_array_equal(volume.pixels[:, 0, 0], expected)
     assert volume.units is Units.HU and volume.spacing_mm == (5, 0.5, 0.75)
     assert volume.applied == ("rescale slope=… intercept=… (…: differs by slice)",)
+
+
+def test_frames_are_read_in_the_order_asked_for(tmp_path: Path) -> None:
+    path = write_enhanced(tmp_path / "e.dcm", HEIGHTS)
+
+    def values(frames: list[int] | None) -> list[float]:
+        return [image.pixels[0, 0].item() for image in read_frames(path, window="none", frames=frames)]
+
+    assert values([4, 0, 0, 2]) == [40, 0, 0, 20]
+    assert values(None) == [0, 10, 20, 30, 40, 50]
+    assert values([3]) == [30] and values([]) == []
+    for wrong in ([6], [1, -1]):
+        with pytest.raises((ConfigError, DecodeError), match="frame"):
+            values(wrong)
 
 
 def test_two_enhanced_files_make_one_stack(tmp_path: Path) -> None:
