@@ -10,7 +10,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -18,12 +18,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from medclassify.data.prepare import PreparedImage, prepare_image
-from medclassify.errors import DicomError, ManifestError
+from medclassify.data.prepare import PreparedImage
+from medclassify.data.workers import prepare_in_workers
+from medclassify.errors import ManifestError
 from medclassify.records import Exclusion, PreparedGeometry, Preprocessing
 from medclassify.runs import storage_error, write_json
 
 _FORMAT = 1
+_LATER = ("mean", "std")  # what is done to an image after it left the store
 Progress = Callable[[int, int], None]
 
 
@@ -32,7 +34,7 @@ class PreparedStore:
     """Prepared images.
 
     Attributes:
-        images: uint8 (N, 1, S, S), memory-mapped, read-only.
+        images: uint8 (N, C, S, S), memory-mapped, read-only.
         index: One row an image, in the array's order: ``sample_id``, geometry, ``applied``, ``warnings``, ``pixel_sha256``.
     """
 
@@ -74,7 +76,9 @@ def prepare_store(
         The store, and the files that could not be read, each with its reason; the rest goes on without them.
 
     Raises:
+        ConfigError: The preprocessing names something that is not known.
         ManifestError: Not one file could be read.
+        RunError: No decoding process can be started.
         StorageError: The cache is full or cannot be written.
     """
     folder = cache / "prepared" / _key(samples, preprocessing)
@@ -90,7 +94,7 @@ def prepare_store(
 
 
 def _key(samples: Sequence[tuple[str, str]], preprocessing: Preprocessing) -> str:
-    made_from = {"size": preprocessing.image_size, "window": preprocessing.window, "interpolation": preprocessing.interpolation}
+    made_from = {name: value for name, value in asdict(preprocessing).items() if name not in _LATER}
     digest = hashlib.sha256(json.dumps({"format": _FORMAT, **made_from}).encode())
     for sample_id, path in samples:
         try:
@@ -106,17 +110,19 @@ def _build(folder: Path, samples: Sequence[tuple[str, str]], preprocessing: Prep
     temporary = folder.with_name(f".{folder.name}.{os.getpid()}.part")
     temporary.mkdir(parents=True)
     try:
-        images = _allocate(temporary / "images.npy", (len(samples), 1, preprocessing.image_size, preprocessing.image_size))
-        rows, exclusions = [], []
-        for done, (sample_id, path, result) in enumerate(_decode(samples, preprocessing), start=1):
-            if isinstance(result, DicomError):
-                exclusions.append(Exclusion(path, f"unreadable ({type(result).__name__})", str(result)))
-            else:
-                images[len(rows)] = result.pixels
-                rows.append(_index_row(sample_id, result))
-            if progress:
-                progress(done, len(samples))
-        if not rows:
+        images, rows, exclusions = None, [], []
+        with closing(prepare_in_workers([path for _, path in samples], preprocessing)) as results:
+            for done, (result, (sample_id, _)) in enumerate(zip(results, samples, strict=True), start=1):
+                if isinstance(result, Exclusion):
+                    exclusions.append(result)
+                else:
+                    if images is None:
+                        images = _allocate(temporary / "images.npy", (len(samples), *result.pixels.shape))
+                    images[len(rows)] = result.pixels
+                    rows.append(_index_row(sample_id, result))
+                if progress:
+                    progress(done, len(samples))
+        if images is None:
             first = f" (first: {exclusions[0].detail})" if exclusions else ""
             raise ManifestError(f"none of the {len(samples)} images could be read{first}. Check the files, or leave them out.")
         images.flush()
@@ -136,30 +142,6 @@ def _allocate(path: Path, shape: tuple[int, ...]) -> np.memmap:
     with open(path, "rb+") as file:  # claim the space now: writing to an unclaimed page of a full disk kills the process
         os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
     return images
-
-
-def _decode(samples: Sequence[tuple[str, str]], preprocessing: Preprocessing):
-    """Yields (sample_id, path, PreparedImage or DicomError) in the order given; decoders release the GIL, so threads do."""
-
-    def one(path: str) -> PreparedImage | DicomError:
-        try:
-            return prepare_image(path, preprocessing)
-        except DicomError as error:
-            return error
-
-    workers = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    with ThreadPoolExecutor(workers) as pool:
-        waiting: list[tuple[str, str, Future]] = []
-        try:
-            for sample_id, path in samples:
-                waiting.append((sample_id, path, pool.submit(one, path)))
-                if len(waiting) >= 4 * workers:  # bounds memory: decoded images do not pile up
-                    wait([waiting[0][2]], return_when=FIRST_COMPLETED)
-                    yield (*waiting[0][:2], waiting.pop(0)[2].result())
-            while waiting:
-                yield (*waiting[0][:2], waiting.pop(0)[2].result())
-        finally:
-            pool.shutdown(cancel_futures=True)
 
 
 def _index_row(sample_id: str, image: PreparedImage) -> dict[str, object]:
