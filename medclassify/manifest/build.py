@@ -11,6 +11,7 @@ from medclassify.manifest.identity import identify_patients, leave_out_patients,
 from medclassify.manifest.images import sample_ids, source_folders, tabulate
 from medclassify.manifest.labels import LabelTable
 from medclassify.manifest.matching import CONFLICT, Matches, match_labels
+from medclassify.manifest.modality import modality_notes
 from medclassify.manifest.patients import PatientHasher
 from medclassify.manifest.table import CORE_COLUMNS, Manifest
 from medclassify.records import Exclusion, InstanceHeader
@@ -93,7 +94,7 @@ def _assemble(
     """Matched rows to a manifest: patients hashed, excluded patients and repeated images left out, every sample named."""
     table, notes = _joined(images, labels, matches.pairs)
     table, more = identify_patients(table, hasher)
-    notes = [*labels.notes, *matches.notes, *notes, *more]
+    notes = [*labels.notes, *matches.notes, *notes, *more, *modality_notes(table)]
     if table["burned_in"].any():
         notes.append(
             f"{int(table['burned_in'].sum())} images say that they hold burned-in annotation: look at them before sharing."

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from medclassify.dicom import find_files, read_header, read_header_batches
+from medclassify.dicom import find_files, read_dicomdir, read_header, read_header_batches
 from medclassify.errors import DicomError, ManifestError, StorageError
 from medclassify.manifest import HEADER_FIELDS, PatientHasher, header_table
 from medclassify.records import Exclusion
@@ -24,7 +24,7 @@ def read_headers(sources: Sequence[Path], hasher: PatientHasher) -> Read:
     """Reads the header of every image below the sources; a file that cannot be read is listed, and the rest goes on.
 
     Args:
-        sources: Folders and files.
+        sources: Folders and files; a DICOMDIR stands for the images that it names.
         hasher: Makes patient ids unreadable.
 
     Returns:
@@ -33,11 +33,12 @@ def read_headers(sources: Sequence[Path], hasher: PatientHasher) -> Read:
     Raises:
         ManifestError: There is not one image.
     """
+    sources, missing = _without_directories(sources)
     found: dict[Path | None, list[str]] = {}
     for path, source in find_files(sources).items():
         found.setdefault(source, []).append(path)
     total, done, unchanged = sum(map(len, found.values())), 0, 0
-    tables, failed = [_table({}, hasher)], []
+    tables, failed = [_table({}, hasher)], missing
     with progress("reading headers") as move:
 
         def advance(count: int) -> None:
@@ -60,6 +61,22 @@ def read_headers(sources: Sequence[Path], hasher: PatientHasher) -> Read:
     if unchanged:
         say(f"headers: {unchanged} of {total} files unchanged since the last index")
     return headers, failed
+
+
+def _without_directories(sources: Sequence[Path]) -> tuple[list[Path], list[Exclusion]]:
+    """Puts the images that a DICOMDIR names in its place, and lists those that are not there."""
+    plain, missing = [], []
+    for source in sources:
+        if source.name.upper() != "DICOMDIR" or not source.is_file():
+            plain.append(source)
+            continue
+        listed = read_dicomdir(source)
+        say(f"{source}: names {len(listed.images) + len(listed.missing)} images")
+        for line in listed.warnings:
+            say(f"  {line}")
+        plain += listed.images
+        missing += [Exclusion(str(path), "not there", f"{path}: {source} names it") for path in listed.missing]
+    return plain, missing
 
 
 def _read_named(paths: Sequence[str], hasher: PatientHasher, advance: Advance) -> Read:

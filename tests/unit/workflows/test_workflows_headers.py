@@ -1,9 +1,11 @@
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pydicom
 import pytest
 
 from medclassify.dicom import NewInstance, write_image
@@ -159,3 +161,16 @@ def test_a_folder_without_images(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(ManifestError, match=r"empty: no DICOM, PNG or JPEG image found\. Check the folder's name"):
         read_headers([tmp_path / "empty"], PatientHasher())
+
+
+def test_a_dicomdir_stands_for_the_images_it_names(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    disc = Path(shutil.copytree(Path(pydicom.__file__).parent / "data" / "test_files" / "dicomdirtests", tmp_path / "disc"))
+    (disc / "77654033" / "CT2" / "17106").unlink()
+    table, failed = read_headers([disc / "DICOMDIR"], PatientHasher())
+    assert len(table) == 30 and {Path(path).relative_to(disc).parts[0] for path in table["path"]} == {
+        "77654033",
+        "98892003",
+        "98892001",
+    }
+    assert [(Path(one.path).name, one.reason) for one in failed] == [("17106", "not there")]
+    assert "DICOMDIR: names 31 images" in capsys.readouterr().out
