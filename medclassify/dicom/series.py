@@ -1,8 +1,7 @@
 """Files to stacks: slices that belong together, in order, and everything else with the reason why it is not among them."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Hashable, Iterable, Sequence
-from itertools import pairwise
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,7 +9,8 @@ import numpy as np
 
 from medclassify.dicom.geometry import read_slice_geometry
 from medclassify.dicom.header import read_header
-from medclassify.dicom.stack import SAME_POSITION_MM, along_normal, normal, stack_facts
+from medclassify.dicom.repeats import repeats, told_apart, without_copies, without_equals
+from medclassify.dicom.stack import normal, stack_facts
 from medclassify.errors import DicomError, NotAnImageError, UnsupportedImageError
 from medclassify.records import Quarantine, Series, SliceGeometry
 
@@ -21,11 +21,6 @@ _SAME_DIRECTION = 1e-3  # difference of direction cosines: 0.06°
 _SAME_SPACING = 1e-3  # relative: half a pixel over 512
 _STRAY_BESIDE = 3  # a lone slice is a stray one beside at least as many that agree
 _ANOTHER_PLANE = np.cos(np.radians(30))
-_TOLD_APART_BY: tuple[Callable[[SliceGeometry], Hashable], ...] = (
-    lambda piece: piece.acquisition,
-    lambda piece: piece.thickness_mm,
-    lambda piece: piece.image_type,
-)
 
 
 class AssembledSeries(NamedTuple):
@@ -48,7 +43,7 @@ def assemble_series(sources: Iterable[Path | str | SliceGeometry]) -> AssembledS
         ``series``, by UID, and ``quarantined``. Every file is in one of them, or, with several frames, may be in both.
     """
     slices, quarantined = _read_all(sources)
-    slices, again = _without_copies(slices)
+    slices, again = without_copies(slices)
     quarantined += again
     series: list[Series] = []
     by_uid: dict[str, _Slices] = defaultdict(list)
@@ -86,18 +81,6 @@ def _series_uid(path: Path | str) -> str:
         return ""
 
 
-def _without_copies(slices: _Slices) -> tuple[_Slices, list[Quarantine]]:
-    """One instance in two files is one slice: the first path stays."""
-    first: dict[Hashable, SliceGeometry] = {}
-    quarantined = []
-    for piece in slices:
-        kept = first.setdefault((piece.sop_uid or piece.path, piece.frame), piece)
-        if kept is not piece and not (quarantined and quarantined[-1].paths == (piece.path,)):
-            detail = f"{piece.path}: the same SOP Instance UID (0008,0018) as {kept.path}, which is taken."
-            quarantined.append(Quarantine(piece.series_uid, (piece.path,), "copy of an instance", detail))
-    return list(first.values()), quarantined
-
-
 def _assemble_one(slices: _Slices, unplaced: int) -> tuple[list[Series], list[Quarantine]]:
     """The stacks of one Series Instance UID."""
     if (patients := len({(piece.patient_key, piece.study_uid) for piece in slices})) > 1:
@@ -111,9 +94,11 @@ def _assemble_one(slices: _Slices, unplaced: int) -> tuple[list[Series], list[Qu
     refused += strays
     stacks: list[_Slices] = []
     for group in groups:
-        parts = _without_repeats(sorted(group, key=_place(group)))
-        for part in parts:
-            fault = _repeats(part) or _incomplete(part)
+        parts = told_apart(sorted(group, key=_place(group)))
+        for passes in parts:
+            part, copies = without_equals(passes)
+            refused += copies
+            fault = repeats(part) or _incomplete(part)
             if fault:
                 refused.append(_quarantine(part, *fault))
             else:
@@ -191,36 +176,6 @@ def _place(group: Sequence[SliceGeometry]) -> Callable[[SliceGeometry], tuple[fl
     """Sorts along the normal of one slice of the group; by path where two lie at one position, so that the order is fixed."""
     direction = normal(group[0])
     return lambda piece: (round(float(np.dot(piece.position, direction)), 6), piece.path, piece.frame or 0)
-
-
-def _without_repeats(slices: _Slices) -> list[_Slices]:
-    """Splits a group whose positions are taken twice, where one attribute tells the passes apart (phases, reconstructions)."""
-    if not _repeats(slices):
-        return [slices]
-    for attribute in _TOLD_APART_BY:
-        parts: dict[Hashable, _Slices] = defaultdict(list)
-        for piece in slices:
-            parts[attribute(piece)].append(piece)
-        if len(parts) > 1 and all(len(part) > 1 and not _repeats(part) for part in parts.values()):
-            return list(parts.values())
-    return [slices]
-
-
-def _repeats(slices: _Slices) -> tuple[str, str] | None:
-    along = along_normal(slices)
-    pairs = [pair for pair, step in zip(pairwise(slices), np.diff(along), strict=True) if step < SAME_POSITION_MM]
-    if not pairs:
-        return None
-    one, other = pairs[0]
-    detail = (
-        f"{len(pairs)} of {len(slices)} slices lie where another does (first: {_name(one)} and {_name(other)}), "
-        "and neither acquisition, thickness nor image type tells them apart."
-    )
-    return "two images at one position", detail
-
-
-def _name(piece: SliceGeometry) -> str:
-    return piece.path if piece.frame is None else f"{piece.path} frame {piece.frame}"
 
 
 def _incomplete(slices: _Slices) -> tuple[str, str] | None:

@@ -226,6 +226,25 @@ def test_two_images_at_one_position_quarantine_the_series(tmp_path: Path) -> Non
     )
 
 
+def test_slices_that_were_sent_again_under_new_uids_are_left_out(tmp_path: Path) -> None:
+    paths = write_stack(tmp_path, HEIGHTS)
+    again = [write_slice(tmp_path / f"z{k}.dcm", (-100, -80, 5 * k), hu=10 * k) for k in (2, 7)]
+    (series,), quarantined = assembled([*paths, *again])
+    assert [piece.path for piece in series.slices] == list(map(str, paths)) and series.warnings == ()
+    assert [(item.reason, item.paths) for item in quarantined] == [("copy of a slice", (str(path),)) for path in again]
+    assert quarantined[0].detail == f"{again[0]}: where {paths[2]} lies, with the same pixels."
+    other = write_slice(tmp_path / "zz.dcm", (-100, -80, 15), hu=99)
+    series, quarantined = assembled([*paths, *again, other])
+    assert series == [] and the_one(quarantined).detail.startswith("3 of 11 slices lie where another does")
+
+
+def test_a_repeat_that_cannot_be_read_is_no_copy(tmp_path: Path) -> None:
+    paths = write_stack(tmp_path, HEIGHTS)
+    write_slice(tmp_path / "z.dcm", (-100, -80, 15), hu=30, BitsStored=0)
+    series, quarantined = assembled([*paths, tmp_path / "z.dcm"])
+    assert series == [] and the_one(quarantined).reason == "two images at one position"
+
+
 def test_one_instance_in_two_files_is_one_slice(tmp_path: Path) -> None:
     paths = write_stack(tmp_path, HEIGHTS)
     copy = tmp_path / "z.dcm"
