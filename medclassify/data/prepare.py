@@ -1,6 +1,5 @@
 """The deterministic part of the way from a file to a network: decode, window, fit into a square, eight bits."""
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, cast
@@ -9,8 +8,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from medclassify.dicom import read_image
-from medclassify.records import PreparedGeometry, Preprocessing
+from medclassify.dicom import read_shrunk
+from medclassify.display import ct_channels
+from medclassify.errors import UnsupportedImageError
+from medclassify.records import PreparedGeometry, Preprocessing, Units
 
 _ENLARGE = {"bicubic": cv2.INTER_CUBIC, "bilinear": cv2.INTER_LINEAR}
 
@@ -20,11 +21,13 @@ class PreparedImage:
     """One image, ready for the store.
 
     Attributes:
-        pixels: uint8 (1, S, S); the window is spread over 0–255, padding is 0.
+        pixels: uint8 (C, S, S), one C but for CT windows; the window is spread over 0–255, padding is 0.
         geometry: Where the original lies in the square.
         applied: What was done to the stored values, in words.
         warnings: What a person should know about this image.
-        pixel_sha256: SHA-256 of the decoded image, to find the same picture under two names.
+        pixel_sha256: The same for two files that hold the same stored values, to find the same picture under two names
+            whatever compresses it (``dicom.fingerprint``); a JPEG 2000 decoded at reduced resolution, ``r4-…``, has one that
+            is compared with its like only.
     """
 
     pixels: NDArray[np.uint8]
@@ -42,37 +45,55 @@ def prepare_image(path: Path | str, preprocessing: Preprocessing) -> PreparedIma
         preprocessing: What the network expects.
 
     Raises:
-        DicomError: The file is not a usable image.
+        DicomError: The file is not a usable image, or not in Hounsfield units where CT windows are asked for.
     """
-    image = read_image(path, window=cast(Literal["voi", "percentile", "full"], preprocessing.window))
-    square, geometry = letterbox(image.pixels, preprocessing.image_size, preprocessing.interpolation)
+    size, windows = preprocessing.image_size, preprocessing.ct_windows
+    window = "none" if windows else cast(Literal["voi", "percentile", "full"], preprocessing.window)
+    image, fingerprint = read_shrunk(path, window=window, longest_side=size)
+    applied = image.applied
+    if windows:
+        if image.units is not Units.HU:
+            raise UnsupportedImageError(
+                f"{path}: CT windows need Hounsfield units, these values are {image.units} of a "
+                f"{image.header.modality or 'picture'}. Leave it out, or ask for no CT windows."
+            )
+        channels = ct_channels(image.pixels, windows)
+        applied += tuple(f"channel {number}: CT window {name}" for number, name in enumerate(windows))
+    else:
+        channels = image.pixels[None]
+    geometry = fit(image.header.rows, image.header.columns, size)
+    squares = [letterbox(channel, geometry, preprocessing.interpolation) for channel in channels]
     return PreparedImage(
-        pixels=np.rint(square * 255).astype(np.uint8)[None],
+        pixels=np.rint(np.stack(squares) * 255).astype(np.uint8),
         geometry=geometry,
-        applied=image.applied,
+        applied=applied,
         warnings=image.warnings,
-        pixel_sha256=hashlib.sha256(image.pixels.tobytes()).hexdigest(),
+        pixel_sha256=fingerprint,
     )
 
 
-def letterbox(image: NDArray[np.float32], size: int, interpolation: str) -> tuple[NDArray[np.float32], PreparedGeometry]:
-    """Scales the longer side to ``size`` and centres the image on black.
+def fit(rows: int, columns: int, size: int) -> PreparedGeometry:
+    """Where an image lies whose longer side is scaled to ``size`` and that is centred on a square, all in pixels."""
+    scale = size / max(rows, columns)
+    height, width = max(1, round(rows * scale)), max(1, round(columns * scale))
+    return PreparedGeometry(rows, columns, size, (size - height) // 2, (size - width) // 2, height, width)
 
-    Shrinking averages over areas, since interpolation without it aliases fine structure such as ribs and grids.
+
+def letterbox(image: NDArray[np.float32], geometry: PreparedGeometry, interpolation: str) -> NDArray[np.float32]:
+    """Places an image in its black square, enlarged where it is smaller than its place.
 
     Args:
-        image: float32 (H, W) in [0, 1].
-        size: Side of the square, pixels.
+        image: float32 (H, W) in [0, 1], shrunk already where it was larger.
+        geometry: Its place.
         interpolation: How a smaller image is enlarged.
 
     Returns:
-        float32 (size, size) in [0, 1], and where the original lies in it.
+        float32 (size, size) in [0, 1].
     """
-    rows, columns = image.shape
-    scale = size / max(rows, columns)
-    height, width = max(1, round(rows * scale)), max(1, round(columns * scale))
-    method = cv2.INTER_AREA if scale < 1 else _ENLARGE.get(interpolation, cv2.INTER_LINEAR)
-    top, left = (size - height) // 2, (size - width) // 2
-    square = np.zeros((size, size), np.float32)
-    square[top : top + height, left : left + width] = np.clip(cv2.resize(image, (width, height), interpolation=method), 0, 1)
-    return square, PreparedGeometry(rows, columns, size, top, left, height, width)
+    height, width = geometry.height, geometry.width
+    if image.shape != (height, width):
+        larger = cv2.resize(image, (width, height), interpolation=_ENLARGE.get(interpolation, cv2.INTER_LINEAR))
+        image = np.clip(np.asarray(larger, np.float32), 0, 1)  # cubic overshoot
+    square = np.zeros((geometry.size, geometry.size), np.float32)
+    square[geometry.top : geometry.top + height, geometry.left : geometry.left + width] = image
+    return square

@@ -8,11 +8,13 @@ from medclassify.dicom.header import read_header
 from medclassify.dicom.image import read_frames, read_image
 from medclassify.dicom.instance import NewInstance
 from medclassify.dicom.series import assemble_series
+from medclassify.dicom.shrink import Shrunk, read_shrunk
 from medclassify.dicom.volume import read_slices, read_volume
 from medclassify.dicom.write import write_image
 
 __all__ = [
     "NewInstance",
+    "Shrunk",
     "assemble_series",
     "find_files",
     "find_images",
@@ -21,6 +23,7 @@ __all__ = [
     "read_header",
     "read_header_batches",
     "read_image",
+    "read_shrunk",
     "read_slice_geometry",
     "read_slices",
     "read_volume",

@@ -7,6 +7,7 @@ import struct
 from typing import NamedTuple
 
 _APP0, _APP14 = 0xE0, 0xEE  # JFIF (T.871) and Adobe (T.872 6.5.3) say what the components of a colour picture are
+_COD, _START_OF_TILE = 0x52, 0x90
 _SIZ = b"\xff\x4f\xff\x51"
 _END_OF_IMAGE = b"\xff\xd9"
 _FRAME_MARKERS = frozenset({*range(0xC0, 0xD0), 0xF7}) - {0xC4, 0xC8, 0xCC}
@@ -30,6 +31,7 @@ class StreamFacts(NamedTuple):
         signed: Whether the stream says that its values are signed; JPEG and JPEG-LS know no sign.
         luminance: Whether the components are known to be luminance and chrominance (True) or red, green and blue (False);
             None where the stream does not say.
+        levels: How often the stream can be decoded at half the resolution.
     """
 
     rows: int
@@ -38,6 +40,7 @@ class StreamFacts(NamedTuple):
     precision: int
     signed: bool = False
     luminance: bool | None = None
+    levels: int = 0
 
 
 def jpeg_facts(stream: bytes) -> StreamFacts:
@@ -82,7 +85,21 @@ def jpeg2000_facts(stream: bytes) -> StreamFacts:
     components = struct.unpack_from(">H", stream, start + 40)[0]
     precision, signed = (stream[start + 42] & 0x7F) + 1, stream[start + 42] > 0x7F
     _require_end(stream)
-    return StreamFacts(height - top, width - left, components, precision, signed)
+    levels = 0 if top or left else _decomposition_levels(stream, start + 2)
+    return StreamFacts(height - top, width - left, components, precision, signed, levels=levels)
+
+
+def _decomposition_levels(stream: bytes, position: int) -> int:
+    """From the COD marker segment of the main header; 0 where there is none, or a component has its own."""
+    levels = 0
+    while position + 12 <= len(stream) and stream[position] == 0xFF:
+        marker, length = stream[position + 1], int.from_bytes(stream[position + 2 : position + 4], "big")
+        if marker == _COD:
+            levels = stream[position + 9]
+        if marker == _START_OF_TILE or length < 2:
+            return levels
+        position += 2 + length
+    return 0
 
 
 def png_facts(stream: bytes) -> StreamFacts:

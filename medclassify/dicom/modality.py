@@ -12,14 +12,15 @@ def apply_rescale(stored: NDArray[Any], slope: float, intercept: float) -> NDArr
     Values of 32 bits do not fit a float32 before the rescale; it is computed in float64.
 
     Args:
-        stored: Integers (H, W).
+        stored: Integers (H, W), or float32 where they have been averaged.
         slope: Rescale Slope (0028,1053).
         intercept: Rescale Intercept (0028,1052).
 
     Returns:
         A new float32 (H, W).
     """
-    values = stored.astype(np.float64 if stored.itemsize > 2 else np.float32)
+    wide = stored.dtype.kind != "f" and stored.itemsize > 2
+    values: NDArray[Any] = stored.astype(np.float64 if wide else np.float32)
     if slope != 1:
         values *= values.dtype.type(slope)
     if intercept != 0:

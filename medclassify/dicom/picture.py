@@ -11,12 +11,35 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medclassify.dicom.codestream import StreamError, jpeg_facts, png_facts
+from medclassify.dicom.elements import Parsed
+from medclassify.dicom.layout import PixelFacts, refuse_unsupported
 from medclassify.dicom.parse import MAX_IMAGE_BYTES
+from medclassify.dicom.pixels import Stored
 from medclassify.dicom.sniff import Kind
 from medclassify.errors import DecodeError, UnsupportedImageError
 from medclassify.records import InstanceHeader
 
 _OPAQUE = {np.dtype(np.uint8): 255, np.dtype(np.uint16): 65535}
+
+
+def read_picture(
+    handle: BinaryIO, path: str, kind: Kind, head: bytes, frame: int | None
+) -> tuple[Parsed, InstanceHeader, PixelFacts, Stored]:
+    """Decodes a picture into what a DICOM file without any attribute would be.
+
+    Raises:
+        DecodeError: The file is cut off or damaged.
+        UnsupportedImageError: The picture is partly transparent or too large.
+        ConfigError: A frame other than the first is asked for.
+    """
+    header = picture_header(handle, path, kind, head)
+    refuse_unsupported(header, frame)
+    pixels = decode_picture(handle, header, kind)
+    parsed = Parsed(path, {}, {}, "", True, 0, "", 0, 0, 0)
+    samples, bits = (3 if pixels.ndim == 3 else 1), 8 * pixels.itemsize
+    photometric = "RGB" if samples == 3 else "MONOCHROME2"
+    facts = PixelFacts(header.rows, header.columns, photometric, samples, False, bits, bits, 0, signed=False)
+    return parsed, header, facts, Stored(pixels, luminance=False, applied=())
 
 
 def picture_header(handle: BinaryIO, path: str, kind: Kind, head: bytes) -> InstanceHeader:

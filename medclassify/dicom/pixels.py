@@ -8,7 +8,7 @@ from pydicom import uid
 from pydicom.config import IGNORE
 
 from medclassify.dicom import tags
-from medclassify.dicom.codecs import COMPRESSED, decode_stream
+from medclassify.dicom.codecs import COMPRESSED, decode_reduced, decode_stream
 from medclassify.dicom.codestream import StreamError
 from medclassify.dicom.elements import Parsed, tag_name
 from medclassify.dicom.fragments import frame_stream
@@ -26,14 +26,22 @@ class Stored(NamedTuple):
         pixels: Integers of the header's size and sign, (H, W), or (H, W, 3) in colour.
         luminance: Whether the first of three samples is the luminance, else they are red, green and blue.
         applied: What was done to them, in words.
+        reduction: 2ⁿ where they are the n-th reduced resolution of a compressed stream.
+        extremes: The lowest and highest value, where they were needed already.
+        ready: Whether they have been shrunk, with padding filled already.
     """
 
     pixels: NDArray[Any]
     luminance: bool
     applied: tuple[str, ...]
+    reduction: int = 1
+    extremes: tuple[int, int] | None = None
+    ready: bool = False
 
 
-def decode_pixels(handle: BinaryIO, parsed: Parsed, facts: PixelFacts, frame: int, frames: int) -> Stored:
+def decode_pixels(
+    handle: BinaryIO, parsed: Parsed, facts: PixelFacts, frame: int, frames: int, *, most_reductions: int = 0
+) -> Stored:
     """Decodes one frame.
 
     Args:
@@ -42,59 +50,52 @@ def decode_pixels(handle: BinaryIO, parsed: Parsed, facts: PixelFacts, frame: in
         facts: The layout of a frame.
         frame: Which one, from 0.
         frames: How many there are.
+        most_reductions: How often the side may be halved by a codec that can.
 
     Raises:
         DecodeError: The pixel data is cut off, corrupt, or not what the header says.
         UnsupportedImageError: The transfer syntax is not read.
     """
     require_whole(parsed)
-    applied = []
+    applied: list[str] = []
+    reduction = 1
     if parsed.transfer_syntax in _NATIVE:
         pixels, excess = _native(handle, parsed, facts, frame, frames)
         luminance = facts.photometric in ("YBR_FULL", "YBR_FULL_422")
         if excess > 1:
             applied.append(f"{excess} bytes after the image left out")
     else:
-        pixels, luminance = _compressed(handle, parsed, facts, frame, frames)
-    pixels = _stored_bits(pixels, facts, applied)
-    return Stored(pixels, luminance, tuple(applied))
+        pixels, luminance, reduction = _compressed(handle, parsed, facts, frame, frames, most_reductions)
+        if reduction > 1:
+            applied.append(f"decoded at 1/{reduction} of the side (JPEG 2000)")
+    pixels, extremes = _stored_bits(pixels, facts, applied)
+    return Stored(pixels, luminance, tuple(applied), reduction, extremes)
 
 
-def compressed_frame(handle: BinaryIO, parsed: Parsed, frame: int, frames: int) -> bytes:
-    """The compressed stream of one frame.
+def _compressed(
+    handle: BinaryIO, parsed: Parsed, facts: PixelFacts, frame: int, frames: int, most_reductions: int
+) -> tuple[NDArray[Any], bool, int]:
+    if facts.unused_below:
+        raise UnsupportedImageError(
+            f"{parsed.path}: {tag_name(tags.HIGH_BIT)} is {facts.bits_stored + facts.unused_below - 1} in compressed pixel "
+            f"data, expected {facts.bits_stored - 1}. Convert it."
+        )
+    try:
+        source = _stream(handle, parsed, frame, frames)
+        reduced = decode_reduced(source, parsed.transfer_syntax, facts, most_reductions) if most_reductions else None
+        return (reduced[0], False, reduced[1]) if reduced else (*decode_stream(source, parsed.transfer_syntax, facts), 1)
+    except StreamError as error:
+        raise DecodeError(f"{parsed.path}: Pixel Data (7FE0,0010) {str(error)[:200]}. Copy or export it again.") from error
 
-    Raises:
-        DecodeError: It is not there or cut off.
-        UnsupportedImageError: The transfer syntax is not read.
-    """
+
+def _stream(handle: BinaryIO, parsed: Parsed, frame: int, frames: int) -> bytes:
     syntax = parsed.transfer_syntax
     if syntax not in COMPRESSED:
         name = uid.UID(syntax, IGNORE).name[:64]
         raise UnsupportedImageError(
             f"{parsed.path}: transfer syntax {name!r} (0002,0010) is not read. Export it as Explicit VR Little Endian."
         )
-    try:
-        return frame_stream(handle, parsed.pixel_offset, parsed.size, frame, frames, most=MAX_IMAGE_BYTES)
-    except StreamError as error:
-        raise damaged(parsed, error) from error
-
-
-def damaged(parsed: Parsed, error: StreamError) -> DecodeError:
-    """A fault of the compressed stream as a fault of the file."""
-    return DecodeError(f"{parsed.path}: Pixel Data (7FE0,0010) {str(error)[:200]}. Copy or export it again.")
-
-
-def _compressed(handle: BinaryIO, parsed: Parsed, facts: PixelFacts, frame: int, frames: int) -> tuple[NDArray[Any], bool]:
-    if facts.unused_below:
-        raise UnsupportedImageError(
-            f"{parsed.path}: {tag_name(tags.HIGH_BIT)} is {facts.bits_stored + facts.unused_below - 1} in compressed pixel data, "
-            f"expected {facts.bits_stored - 1}. Convert it."
-        )
-    source = compressed_frame(handle, parsed, frame, frames)
-    try:
-        return decode_stream(source, parsed.transfer_syntax, facts)
-    except StreamError as error:
-        raise damaged(parsed, error) from error
+    return frame_stream(handle, parsed.pixel_offset, parsed.size, frame, frames, most=MAX_IMAGE_BYTES)
 
 
 def _native(handle: BinaryIO, parsed: Parsed, facts: PixelFacts, frame: int, frames: int) -> tuple[NDArray[Any], int]:
@@ -148,13 +149,20 @@ def _in_order(values: NDArray[Any], facts: PixelFacts) -> NDArray[Any]:
     return values.reshape(rows, columns, 3)
 
 
-def _stored_bits(stored: NDArray[Any], facts: PixelFacts, applied: list[str]) -> NDArray[Any]:
-    """Frees values from bits beside the stored ones: old files keep overlays there, and signs end there (PS3.5 8.1.1)."""
+def _stored_bits(stored: NDArray[Any], facts: PixelFacts, applied: list[str]) -> tuple[NDArray[Any], tuple[int, int] | None]:
+    """Frees values from bits beside the stored ones: old files keep overlays there, and signs end there (PS3.5 8.1.1).
+
+    Returns:
+        The values, and the lowest and highest of them where that had to be looked at.
+    """
     above = 8 * stored.itemsize - facts.bits_stored - facts.unused_below
     if facts.unused_below:
         applied.append(f"{facts.unused_below} bits below the stored ones cleared")
-    elif facts.bits_allocated == 1 or above <= 0 or (stored.min() >= facts.lowest and stored.max() <= facts.highest):
-        return stored
+    elif facts.bits_allocated == 1 or above <= 0:
+        return stored, None
     else:
+        lowest, highest = int(stored.min()), int(stored.max())
+        if lowest >= facts.lowest and highest <= facts.highest:
+            return stored, (lowest, highest)
         applied.append(f"bits above the {facts.bits_stored} stored ones cleared")
-    return np.right_shift(np.left_shift(stored, above), above + facts.unused_below)
+    return np.right_shift(np.left_shift(stored, above), above + facts.unused_below), None

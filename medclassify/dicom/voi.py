@@ -1,5 +1,7 @@
 """Values of interest to grey in [0, 1]: windows, percentiles and whole ranges (PS3.3 C.11.2). All work in place."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -23,7 +25,12 @@ def window_linear(values: NDArray[np.float32], center: float, width: float) -> N
     """
     if width == 1:
         return np.greater(values, np.float32(center - 0.5), out=values, casting="unsafe")
-    return stretch(values, center - 0.5 - (width - 1) / 2, center - 0.5 + (width - 1) / 2)
+    return stretch(values, *linear_ends(center, width))
+
+
+def linear_ends(center: float, width: float) -> tuple[float, float]:
+    """The values that LINEAR makes black and white."""
+    return center - 0.5 - (width - 1) / 2, center - 0.5 + (width - 1) / 2
 
 
 def window_linear_exact(values: NDArray[np.float32], center: float, width: float) -> NDArray[np.float32]:
@@ -48,14 +55,14 @@ def stretch(values: NDArray[np.float32], low: float, high: float) -> NDArray[np.
     return np.clip(values, 0, 1, out=values)
 
 
-def percentile_range(values: NDArray[np.float32], mask: NDArray[np.bool_] | None) -> tuple[float, float]:
+def percentile_range(values: NDArray[Any], mask: NDArray[np.bool_] | None) -> tuple[float, float]:
     """The 0.5th and 99.5th percentile of the valid pixels.
 
     Images of 512 pixels and more are sampled at every 4th row and column, which moves the result by a small part of a grey
     level and takes a tenth of the time. Where the two percentiles agree, the extremes are taken.
 
     Args:
-        values: float32 (H, W).
+        values: (H, W), of any type.
         mask: bool (H, W), True where a pixel is padding; or None.
 
     Returns:

@@ -87,13 +87,14 @@ def load_bundle(folder: Path) -> ModelBundle:
         ) from error
     if state_fingerprint(state) != facts["fingerprint"]:
         raise RunError(f"{folder}: the weights are not those that model.json describes. Check it with: medclassify verify RUN")
-    facts["preprocessing"].update(mean=tuple(facts["preprocessing"]["mean"]), std=tuple(facts["preprocessing"]["std"]))
+    preprocessing = facts["preprocessing"]
+    preprocessing.update({name: tuple(preprocessing.get(name, ())) for name in ("mean", "std", "ct_windows")})
     return ModelBundle(
         network=network.eval(),
         backbone=facts["backbone"],
         findings=tuple(facts["findings"]),
         task=facts["task"],
-        preprocessing=Preprocessing(**facts["preprocessing"]),
+        preprocessing=Preprocessing(**preprocessing),
         calibrator=facts["calibrator"],
         operating_points=facts["operating_points"],
         synthetic=facts["synthetic"],

@@ -13,6 +13,8 @@ class Preprocessing:
         std: Per-channel standard deviation that is divided by.
         interpolation: How images smaller than the input are enlarged (``bicubic``, ``bilinear``); larger ones shrink by area.
         window: How a radiograph's values become grey (``voi``, ``percentile``, ``full``).
+        ct_windows: Names of ``display.CT_WINDOWS`` that Hounsfield units are shown through, one channel each; none for
+            radiographs, which are one channel.
     """
 
     image_size: int
@@ -20,3 +22,4 @@ class Preprocessing:
     std: tuple[float, float, float]
     interpolation: str
     window: str
+    ct_windows: tuple[str, ...] = ()

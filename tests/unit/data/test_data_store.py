@@ -19,7 +19,6 @@ from medclassify.data import (
     prepare_store,
     to_network_input,
 )
-from medclassify.data.prepare import letterbox
 from medclassify.dicom import NewInstance, read_image, write_image
 from medclassify.errors import ManifestError, NotAnImageError
 from medclassify.records import Preprocessing
@@ -32,20 +31,6 @@ def write(folder: Path, name: str, shape: tuple[int, int], seed: int) -> tuple[s
     instance = NewInstance(patient_id="p", sop_uid=f"2.25.{seed + 1}", window_center=2048, window_width=4096)
     write_image(folder / name, pixels, instance)
     return name, str(folder / name)
-
-
-def test_letterbox_keeps_the_aspect_and_the_whole_image() -> None:
-    image = np.ones((100, 50), np.float32)
-    square, geometry = letterbox(image, 64, "bicubic")
-    assert (geometry.height, geometry.width, geometry.top, geometry.left) == (64, 32, 0, 16)
-    assert square[:, 16:48].min() == pytest.approx(1) and square[:, :16].max() == 0 and square[:, 48:].max() == 0
-    enlarged, _ = letterbox(np.eye(8, dtype=np.float32), 64, "bicubic")
-    assert enlarged.min() >= 0 and enlarged.max() <= 1  # cubic overshoot does not leave the range
-
-
-def test_shrinking_averages_and_does_not_alias() -> None:
-    stripes = np.tile(np.array([0, 1], np.float32), (256, 128))
-    assert letterbox(stripes, 64, "bicubic")[0] == pytest.approx(0.5)
 
 
 def test_prepared_pixels_are_the_readers_pixels(tmp_path: Path) -> None:

@@ -1,0 +1,181 @@
+"""An image at the size that a network needs, much faster than reading it whole and shrinking the result.
+
+Where everything from the stored values to grey is a straight line between two ends, the stored values are clipped to the
+ends, shrunk, and only then given their meaning: the order of operations is kept (clip, then average), and nearly all
+arithmetic is done on a small image. Where it is not (tables, SIGMOID, colour), the image is finished in full size first.
+"""
+
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from medclassify.dicom import tags
+from medclassify.dicom.area import Ready, halvings, shrink_by_area
+from medclassify.dicom.elements import Parsed
+from medclassify.dicom.fingerprint import fingerprint
+from medclassify.dicom.functional import read_groups
+from medclassify.dicom.grey import Values, linear_range
+from medclassify.dicom.image import describe, require_window
+from medclassify.dicom.layout import PixelFacts
+from medclassify.dicom.modality import rescaled_range
+from medclassify.dicom.opening import open_image
+from medclassify.dicom.parse import parse, read_head
+from medclassify.dicom.picture import read_picture
+from medclassify.dicom.pixels import Stored, decode_pixels
+from medclassify.dicom.polarity import is_inverted
+from medclassify.dicom.sniff import Kind
+from medclassify.dicom.values import Window, finish, modality_values, padding_of, rescale_of
+from medclassify.dicom.voi import percentile_range
+from medclassify.records import DicomImage, InstanceHeader
+
+
+class Shrunk(NamedTuple):
+    """A small image.
+
+    Attributes:
+        image: float32 (h, w); its header keeps the size of the original.
+        fingerprint: Equal for two files that hold the same stored values, whatever compresses them.
+    """
+
+    image: DicomImage
+    fingerprint: str
+
+
+class _Line(NamedTuple):
+    """The straight line from stored values to grey."""
+
+    slope: float
+    intercept: float
+    dark_is_high: bool
+    ends: tuple[float, float] | Literal["percentiles"] | None
+
+    def value(self, stored: float) -> float:
+        return stored * self.slope + self.intercept
+
+    def stored(self, ends: tuple[float, float]) -> tuple[float, float]:
+        low, high = sorted((end - self.intercept) / self.slope for end in ends)
+        return low, high
+
+
+def read_shrunk(path: Path | str, *, window: Window = "voi", longest_side: int, frame: int | None = None) -> Shrunk:
+    """Decodes one image and shrinks it by area until its longer side is ``longest_side``.
+
+    The result is that of ``read_image`` shrunk by area, but for rounding; JPEG 2000 is decoded at a reduced resolution while
+    that is at least twice as large as the result, and ``applied`` says so.
+
+    Args:
+        path: A DICOM, PNG or JPEG file.
+        window: As in ``read_image``.
+        longest_side: Pixels; an image that is not larger keeps its size.
+        frame: Which frame of a multi-frame file, from 0; None for a file that holds one.
+
+    Raises:
+        DicomError: As in ``read_image``.
+        ConfigError: ``window`` is none of the four, or there is no such frame.
+    """
+    require_window(window)
+    with open_image(path) as handle:
+        kind, head = read_head(handle, str(path))
+        if kind in (Kind.PNG, Kind.JPEG):
+            parsed, header, facts, stored = read_picture(handle, str(path), kind, head, frame)
+            line = _line(parsed, header, facts, window)
+        else:
+            parsed = parse(handle, str(path), kind, head)
+            parsed, header, facts = describe(parsed, read_groups(handle, parsed), frame)
+            line = _line(parsed, header, facts, window)
+            most = _most_reductions(parsed, facts, longest_side) if line else 0
+            stored = decode_pixels(handle, parsed, facts, frame or 0, header.frames, most_reductions=most)
+    size = shrunk_size(facts.rows, facts.columns, longest_side)
+    name = fingerprint(stored.pixels, stored.reduction)
+    if size == (facts.rows, facts.columns):
+        return Shrunk(finish(modality_values(stored, parsed, header, facts), parsed, header, window), name)
+    if line is None:
+        image = finish(modality_values(stored, parsed, header, facts), parsed, header, window)
+        small = shrink_by_area(image.pixels, *size)
+        return Shrunk(DicomImage(small, image.units, header, image.applied, image.warnings), name)
+    return Shrunk(finish(_along(line, stored, parsed, header, facts, size), parsed, header, window), name)
+
+
+def shrunk_size(rows: int, columns: int, longest_side: int) -> tuple[int, int]:
+    """Height and width of an image that is shrunk until its longer side is ``longest_side``; never less than one pixel."""
+    scale = min(1.0, longest_side / max(rows, columns))
+    return max(1, round(rows * scale)), max(1, round(columns * scale))
+
+
+def _line(parsed: Parsed, header: InstanceHeader, facts: PixelFacts, window: Window) -> _Line | None:
+    straight = facts.samples == 1 and facts.photometric != "PALETTE COLOR" and facts.bits_allocated <= 16
+    if not straight or parsed.sequences.get(tags.MODALITY_LUT_SEQUENCE):
+        return None
+    slope, intercept, _ = rescale_of(parsed)
+    inverted, _, _ = is_inverted(facts.photometric, parsed.text(tags.PRESENTATION_LUT_SHAPE))
+    ends = None
+    if window != "none":
+        limits = rescaled_range(facts.lowest, facts.highest, slope, intercept)
+        ends = linear_range(parsed, window, limits, modality=header.modality)
+        if ends is None:
+            return None
+    return _Line(slope, intercept, inverted != (slope < 0), ends)
+
+
+def _most_reductions(parsed: Parsed, facts: PixelFacts, longest_side: int) -> int:
+    if parsed.elements.get(tags.PIXEL_PADDING_VALUE):  # what is padding can only be told in full resolution
+        return 0
+    height, width = shrunk_size(facts.rows, facts.columns, longest_side)
+    return halvings(facts.rows / height, facts.columns / width)
+
+
+def _along(
+    line: _Line, stored: Stored, parsed: Parsed, header: InstanceHeader, facts: PixelFacts, size: tuple[int, int]
+) -> Values:
+    """Values after the modality LUT, shrunk."""
+    warnings: list[str] = []
+    mask = padding_of(stored.pixels, parsed, facts, warnings)
+    lowest, highest = _extremes(stored, mask)
+    ends, span = None, None
+    if line.ends == "percentiles":
+        ends = percentile_range(stored.pixels, mask)
+        low, high = sorted(line.value(end) for end in ends)
+        span = low, high
+    elif line.ends is not None:
+        ends = line.stored(line.ends)
+    ready = _to_be_averaged(mask, ends, (lowest, highest), dark_is_high=line.dark_is_high)
+    original = (facts.rows, facts.columns)
+    small = shrink_by_area(stored.pixels, *size, ready=ready, decoded_at=stored.reduction, original=original)
+    applied = list(stored.applied)
+    if mask is not None:
+        applied.append(f"padding ({mask.mean():.1%} of the pixels) set to the darkest value")
+    shrunk = Stored(small, luminance=False, applied=tuple(applied), ready=True)
+    values = modality_values(shrunk, parsed, header, facts)
+    values.warnings += warnings
+    low, high = sorted((line.value(lowest), line.value(highest)))
+    values.extremes, values.span = (low, high), span
+    return values
+
+
+def _extremes(stored: Stored, mask: NDArray[np.bool_] | None) -> tuple[int, int]:
+    pixels = stored.pixels
+    if mask is None:
+        return stored.extremes or (int(pixels.min()), int(pixels.max()))
+    info = np.iinfo(pixels.dtype)
+    return int(np.min(pixels, where=~mask, initial=info.max)), int(np.max(pixels, where=~mask, initial=info.min))
+
+
+def _to_be_averaged(
+    mask: NDArray[np.bool_] | None, ends: tuple[float, float] | None, extremes: tuple[int, int], *, dark_is_high: bool
+) -> Ready | None:
+    """Makes padding dark, and leaves nothing beyond black and white: what is beyond would outshine its neighbours in a mean."""
+    low, high = ends or extremes
+    dark = high if dark_is_high else low
+    beyond = extremes[0] < low or extremes[1] > high
+    if mask is None and not beyond:
+        return None
+
+    def ready(values: NDArray[np.float32], rows: slice) -> None:
+        if beyond:
+            np.clip(values, low, high, out=values)
+        if mask is not None:
+            np.copyto(values, np.float32(dark), where=mask[rows])
+
+    return ready
