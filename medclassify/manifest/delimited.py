@@ -52,7 +52,7 @@ def read_columns(path: Path, positions: Sequence[int], names: Sequence[str], *, 
         str columns; missing where blank (``BLANKS``). The index is the line in the file. Blank lines are left out.
 
     Raises:
-        ManifestError: A line has more fields than the header, or the text is not UTF-8.
+        ManifestError: A line has more fields than the header, the first row has fewer, or the text is not UTF-8.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("error", pd.errors.ParserWarning)
@@ -70,6 +70,10 @@ def read_columns(path: Path, positions: Sequence[int], names: Sequence[str], *, 
                 f"{path}: a line does not fit the header ({reason}). Quote fields that hold {delimiter!r}."
             ) from error
     if not whole:
+        if lacking := [position for position in positions if position not in table.columns]:
+            raise ManifestError(
+                f"{path}: row 2 has fewer fields than the header: field {lacking[0] + 1} is not there. Is the file whole?"
+            )
         table = table[list(positions)].set_axis(list(names), axis=1)
     table.index = pd.RangeIndex(2, len(table) + 2, name="line")
     table = table.dropna(how="all")

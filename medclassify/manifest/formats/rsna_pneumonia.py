@@ -34,7 +34,7 @@ def read(path: Path) -> LabelTable:
     Raises:
         ManifestError: A column is missing, a value is not a label, rows of one image differ, or a box is no box.
     """
-    rows = read_named(path, _COLUMNS, required=("patientId", "Target"), layout=NAME)
+    rows = read_named(path, _COLUMNS, required=tuple(_COLUMNS), layout=NAME, filled=("patientId", "Target"))
     rows[FINDING] = parse_labels(rows[FINDING], path, "Target")
     differs = rows.groupby("image_id")[FINDING].transform("nunique") > 1
     if differs.any():

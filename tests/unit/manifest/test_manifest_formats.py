@@ -3,6 +3,7 @@
 import gzip
 from collections.abc import Callable
 from pathlib import Path
+from random import Random
 
 import pandas as pd
 import pytest
@@ -446,3 +447,34 @@ def test_padchest_without_a_finding(write: Write) -> None:
 def test_a_column_that_stands_twice_is_refused(write: Write) -> None:
     with pytest.raises(ManifestError, match="column 'Target' stands twice"):
         read_labels(write("labels.csv", "patientId,x,y,width,height,Target,Target\na,,,,,0,0\n"))
+
+
+@pytest.mark.parametrize(
+    ("left", "message"), [(28, "row 2 has fewer fields than the header: field 29 is not there"), (4, "fit the")]
+)
+def test_a_first_row_that_was_cut_off_is_refused(write: Write, left: int, message: str) -> None:
+    header, first, *rows = VINDR.splitlines(keepends=True)
+    cut = ",".join(first.split(",")[:left]) + "\n"
+    with pytest.raises(ManifestError, match=message):
+        read_labels(write("image_labels_train.csv", "".join((header, cut, *rows))))
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_damaged_file_is_read_or_refused_in_one_line(published: Callable[[str], Path], write: Write, name: str) -> None:
+    published(name)
+    random = Random(name)
+    file, text = FILES[name]
+    bits = (",", "\n", "'", '"', "[", "]", "-1", "1", "nan", " ", "|", "é", "\0", "1e9", "\t", ";", "(", "9" * 30)
+    messages = []
+    for _ in range(25):
+        damaged = text
+        for _ in range(random.randint(1, 4)):
+            start = random.randrange(len(damaged))
+            end = start + random.choice((0, 0, 1, 1, 3, 10))
+            damaged = damaged[:start] + random.choice((*bits, "", "")) + damaged[end:]
+        try:
+            read_labels(write(file, damaged), random.choice(("auto", name)))
+        except ManifestError as error:
+            messages.append(str(error))
+    assert 0 < len(messages) < 25
+    assert not [message for message in messages if "\n" in message]
