@@ -78,3 +78,13 @@ def test_whole_label_sets_are_dealt_exactly(patients: int) -> None:
     splits = stratify(labels, SHARES)
     for label in labels.T:
         assert np.bincount(splits[label]).tolist() == (SHARES * label.sum()).round().astype(int).tolist()
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_many_findings_in_many_combinations_are_shared_to_the_patient(seed: int) -> None:
+    """Where nearly every patient has a set of labels of its own, whole sets cannot be shared out, labels can."""
+    labels = random_labels(700, (0.02, 0.03, 0.03, 0.04, 0.05, 0.05, 0.06, 0.08, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5), seed)
+    splits = stratify(labels, SHARES)
+    counts = np.stack([np.bincount(splits[label], minlength=4) for label in labels.T])
+    away = np.abs(counts - SHARES * labels.sum(axis=0)[:, None])
+    assert away.mean() < 0.4 and away.max() <= 1.5
