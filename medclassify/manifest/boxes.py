@@ -17,6 +17,7 @@ from medclassify.runs import atomic_path
 
 BOX_COLUMNS = ("sample_id", "finding", "left", "top", "width", "height")
 _SIDES = list(BOX_COLUMNS[2:])
+_SIZE = ["path", "rows", "columns"]
 
 
 def join_boxes(
@@ -116,14 +117,10 @@ def _samples(manifest: Manifest, headers: pd.DataFrame | Iterable[InstanceHeader
     samples = manifest.frame[["sample_id", "path"]].assign(stem=file_stem(manifest.frame["path"]))
     samples = samples[~samples["stem"].duplicated(keep=False) & samples["stem"].isin(stems)]
     names = {os.path.basename(path) for path in samples["path"]}  # so that few of a million paths are made absolute
-    sizes = pd.DataFrame(
-        [
-            (Path(os.path.abspath(header.path)).as_posix(), header.rows, header.columns)
-            for header in (headers.itertuples() if isinstance(headers, pd.DataFrame) else headers)
-            if os.path.basename(header.path) in names
-        ],
-        columns=["path", "rows", "columns"],
-    )
+    if not isinstance(headers, pd.DataFrame):
+        headers = pd.DataFrame([(header.path, header.rows, header.columns) for header in headers], columns=_SIZE)
+    sizes = headers.loc[headers["path"].map(os.path.basename).isin(names), _SIZE].copy()
+    sizes["path"] = [Path(os.path.abspath(path)).as_posix() for path in sizes["path"]]
     return samples.merge(sizes.drop_duplicates("path"), on="path").drop(columns="path")
 
 

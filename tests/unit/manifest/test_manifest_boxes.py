@@ -34,6 +34,9 @@ def test_boxes_are_scaled_to_the_rows_and_columns_of_the_file(samples: tuple[Man
     assert tuple(boxes.columns) == BOX_COLUMNS
     assert boxes.iloc[0].tolist() == ["s000000", "effusion", 25.0, 100.0, 100.0, 50.0]
     assert notes == ["boxes.csv: 1 boxes on 1 images; the file holds 1."]
+    table = pd.DataFrame({"path": ["/data/./a.dcm", "/data/b.dcm"], "rows": 512, "columns": 256})
+    again, _ = join_boxes(samples[0], boxes_of(("a.png", "effusion", 100, 200, 400, 100), size=(1024, 1024)), table)
+    pd.testing.assert_frame_equal(again, boxes)
 
 
 def test_boxes_in_the_image_s_own_pixels_stay_and_are_cut_at_its_edge(samples: tuple[Manifest, list[InstanceHeader]]) -> None:
