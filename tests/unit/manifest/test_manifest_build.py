@@ -315,7 +315,8 @@ def test_a_patient_is_left_out_by_either_id(build: Build, hasher: PatientHasher,
     manifest, exclusions = build("path,patient_id,mass\na,61,1\nb,62,0\n", images, exclude_patients=[entry])
     assert names(manifest) == ["b"]
     assert reasons(exclusions) == {"patient excluded": 1}
-    assert exclusions[0].detail == f"patient {hasher.hash('61')} is on the list of excluded patients"
+    ids = " = ".join(sorted((hasher.hash("61"), hasher.hash("N61"))))
+    assert exclusions[0].detail == f"patient {ids} is on the list of excluded patients"
     assert "patients left out on request: 1, with 1 images." in manifest.notes
 
 
@@ -369,3 +370,14 @@ def test_a_hundred_thousand_rows_join_in_seconds(build: Build) -> None:
     assert len(manifest) == 100_000
     assert exclusions == []
     assert time.process_time() - started < 20  # row loops with pandas take minutes
+
+
+def test_spellings_that_were_brought_together_are_said(build: Build) -> None:
+    images = [(name, {"patient_key": key}) for name, key in (("a", "P1"), ("b", "p1"), ("c", "P1"), ("d", "P2"))]
+    manifest, _ = build("path,mass\na,1\nb,0\nc,0\nd,1\n", images)
+    assert manifest.frame["patient_id"].nunique() == 2
+    assert [note for note in manifest.notes if note.startswith("patient ids in headers: 1 differ from another one in case")]
+    manifest, _ = build("path,patient_id,mass\na,7,1\nb,007,0\nc,8,0\n", ["a", "b", "c"])
+    assert [note for note in manifest.notes if note.startswith("patient ids in labels: 1 differ")]
+    manifest, _ = build("path,patient_id,mass\na,7,1\nb,7,0\nc,8,0\n", ["a", "b", "c"])
+    assert not [note for note in manifest.notes if "differ from another one" in note]

@@ -13,10 +13,8 @@ def images(**counts: int) -> pd.DataFrame:
 
 
 def test_a_few_of_another_kind_are_a_warning() -> None:
-    assert modality_notes(images(DX=900, CT=3)) == [
-        "WARNING: modality: 3 of 903 images are CT, most are radiographs (CR/DX/RG) (first: /CT/0). "
-        "If they do not belong here, leave them out."
-    ]
+    (note,) = modality_notes(images(DX=900, CT=3))
+    assert note.startswith("WARNING: modality: 3 of 903 images are CT, most are radiographs (CR/DX/RG) (first: /CT/0). If they")
 
 
 def test_radiographs_of_all_sorts_are_one_kind_and_silence_is_no_kind() -> None:

@@ -118,3 +118,23 @@ def test_a_key_that_others_may_read_is_told(tmp_path: Path, mode: int) -> None:
     assert hasher.warning == ""
     hasher.key_file.chmod(mode)
     assert f"mode {mode:04o}" in hasher.warning and f"chmod 600 {hasher.key_file}" in hasher.warning
+
+
+@pytest.mark.parametrize("spelling", ["61^^^", " 00061^", "61 ^ ^", "61.0^^"])
+def test_empty_parts_at_the_end_of_an_id_do_not_count(spelling: str) -> None:
+    assert normalise_patient_key(spelling) == "61"
+
+
+def test_parts_that_say_something_keep_patients_apart() -> None:
+    spellings = ("61^^^A", "61^^^B", "^61", "6^1", "DOE^JOHN", "DOE^JANE")
+    assert len({normalise_patient_key(spelling) for spelling in spellings}) == len(spellings)
+    assert normalise_patient_key("doe ^ john^^") == "DOE^JOHN"
+
+
+def test_spellings_are_told_apart_without_being_kept(tmp_path: Path) -> None:
+    hasher, other = PatientHasher(tmp_path / "a.key"), PatientHasher(tmp_path / "b.key")
+    ids = pd.Series(["61", "061", None, "61"], dtype="str")
+    numbers = hasher.spellings(ids).tolist()
+    assert numbers[0] == numbers[3] != numbers[1] and numbers[2] == 0
+    assert other.spellings(ids).tolist()[0] != numbers[0]
+    assert hasher.fingerprint == PatientHasher(tmp_path / "a.key").fingerprint != other.fingerprint

@@ -1,6 +1,7 @@
 import os
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -11,6 +12,7 @@ from medclassify.manifest import near_duplicates
 from medclassify.manifest.neighbours import candidates
 from medclassify.manifest.similarity import SAME_IMAGE
 from medclassify.manifest.thumbnails import SIDE, thumbnails
+from medclassify.records import Preprocessing
 
 Picture = NDArray[np.float32]
 SIZE = 160
@@ -143,3 +145,21 @@ def test_ten_times_the_images_do_not_take_a_hundred_times_as_long() -> None:
         candidates(small, np.arange(count))
         seconds.append(time.process_time() - started)
     assert seconds[1] < 40 * seconds[0] * max(1, os.getloadavg()[0] / 4)
+
+
+@pytest.mark.slow
+def test_real_radiographs_of_two_patients_are_alike_only_where_they_are_copies(real_data: Path) -> None:
+    from medclassify.data.prepare import prepare_image
+    from medclassify.dicom import find_images, read_header
+
+    facts = Preprocessing(image_size=224, mean=(0.5,) * 3, std=(0.2,) * 3, interpolation="bicubic", window="voi")
+    alike = {}
+    for name in ("nih", "cxr"):
+        paths = find_images([real_data / name])
+        images = np.stack([prepare_image(path, facts).pixels for path in paths])
+        patients = [read_header(path).patient_key for path in paths]
+        found = near_duplicates(images, [path.stem for path in paths], patients)
+        alike[name] = {tuple(sorted(sample.split("_")[0] for sample in pair[:2])) for pair in found}
+        studies = near_duplicates(images, [path.stem for path in paths], [str(path) for path in paths])
+        assert {pair[:2] for pair in studies} - {pair[:2] for pair in found} <= {("00002658_001", "00002658_002")}
+    assert alike == {"nih": set(), "cxr": {("P067079", "P705176"), ("P095897", "P755136"), ("P500173", "P627063")}}
