@@ -86,7 +86,7 @@ def _index(arguments: argparse.Namespace, overrides: Sequence[str]) -> None:
     if arguments.deidentify:
         from medclassify.workflows.deidentify import deidentify
 
-        copies = deidentify(indexed.manifest, arguments.deidentify)
+        copies = deidentify(indexed.manifest, arguments.deidentify, indexed.boxes)
         source = copies.manifest
         print(f"wrote {copies.count} de-identified copies and {source}, and {copies.exclusions} ({copies.left_out} not copied)")
     print(f"next: medclassify fit configs/generic.yaml --data.source {source}")
@@ -169,7 +169,8 @@ def _predict(arguments: argparse.Namespace, overrides: Sequence[str]) -> None:
 
     result = predict(arguments.run, arguments.sources, arguments.out, arguments.exclude_patients)
     print(prediction_lines(result))
-    print(f"wrote {result.out} and {result.out.with_suffix('.exclusions.csv')} ({len(result.exclusions)} left out)")
+    files, left_out = result.out.with_suffix(".files.csv"), result.out.with_suffix(".exclusions.csv")
+    print(f"wrote {result.out}, {files} (which file a sample is) and {left_out} ({len(result.exclusions)} left out)")
     print(f"next: medclassify explain {arguments.run} {' '.join(arguments.sources)} --out maps")
 
 

@@ -27,6 +27,8 @@ _NAMES = {
     "an address": {"address", "street", "zip", "zipcode", "postcode", "postal"},
     "a telephone number or e-mail address": {"phone", "telephone", "tel", "mobile", "fax", "email", "mail"},
     "a member of staff": {"physician", "doctor", "radiologist", "operator", "referrer"},
+    # Few different ones may look like groups, and name somebody all the same.
+    "free text": {"comment", "comments", "remark", "remarks", "note", "notes", "narrative", "impression", "anamnesis"},
 }
 # What else may have a name or a number of its own.
 _THINGS = {"site", "institution", "hospital", "manufacturer", "model", "scanner", "device", "protocol", "view"}

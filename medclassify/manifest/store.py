@@ -141,4 +141,7 @@ def _typed(frame: pd.DataFrame, findings: tuple[str, ...], path: Path) -> pd.Dat
             columns[name] = parse_labels(values, path, name) if values.dtype == "str" else values.astype("Int8")
         else:
             columns[name] = frame[name].astype("float64" if name == "age" else "str")
+    # Relative paths start at the manifest: a folder of copies can be moved with its manifest.
+    elsewhere = columns["path"].str.startswith("/")
+    columns["path"] = columns["path"].where(elsewhere, f"{path.parent.absolute().as_posix()}/" + columns["path"])
     return pd.DataFrame(columns, index=lines).reset_index(drop=True)

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from medclassify.records import Split
 from medclassify.runs import RunLayout
 from medclassify.workflows.consent import Withdrawn, excluded_patients
 from medclassify.workflows.explanations import stored_cases
+from medclassify.workflows.reporting import shown_config
 
 
 def audit(
@@ -61,7 +62,7 @@ def audit(
     run = RunLayout.open(run_folder)
     config, table = load_config(run.config), pd.read_parquet(run.predictions)
     out = out or run.root.with_name(f"{run.root.name}-audit")
-    facts = _stored_facts(run, asdict(config))
+    facts = _stored_facts(run, shown_config(config))
     withdrawn = Withdrawn.of(exclude_patients, run)
     kept = withdrawn.leave_out_rows(table, str(run.predictions))
     if len(kept) < len(table):

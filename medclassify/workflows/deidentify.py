@@ -7,7 +7,7 @@ import pandas as pd
 
 from medclassify.dicom.deidentify import Deidentified, deidentify_image
 from medclassify.errors import DicomError, ManifestError, RunError, UnsupportedImageError
-from medclassify.manifest import Manifest, PatientHasher, write_exclusions, write_manifest
+from medclassify.manifest import Manifest, PatientHasher, write_boxes, write_exclusions, write_manifest
 from medclassify.manifest.images import sample_ids
 from medclassify.records import Exclusion
 from medclassify.workflows.console import progress, say, warn
@@ -46,12 +46,13 @@ def require_new_folder(folder: Path) -> None:
         raise RunError(f"{folder}: exists and is not an empty folder. Choose another one with --deidentify.")
 
 
-def deidentify(manifest: Manifest, folder: Path) -> Copies:
+def deidentify(manifest: Manifest, folder: Path, boxes: pd.DataFrame | None = None) -> Copies:
     """Writes a de-identified copy of every image of a manifest; a file that must not or cannot be copied is listed.
 
     Args:
         manifest: Of `workflows.index`: excluded patients are not in it, so they are not copied.
         folder: New or empty.
+        boxes: Boxes of the manifest's samples; those of copied images go along.
 
     Raises:
         RunError: The folder holds something already.
@@ -82,7 +83,13 @@ def deidentify(manifest: Manifest, folder: Path) -> Copies:
             f"sample of them before they are shared"
         )
     out = folder / "manifest.parquet"
-    write_manifest(_manifest_of(manifest, copies, folder, hasher), out)
+    copied = _manifest_of(manifest, copies, folder, hasher)
+    write_manifest(copied, out)
+    if boxes is not None:
+        originals = manifest.frame["sample_id"][[copy is not None for copy in copies]]
+        new_ids = dict(zip(originals, copied.frame["sample_id"], strict=True))
+        boxes = boxes[boxes["sample_id"].isin(new_ids)]
+        write_boxes(out, boxes.assign(sample_id=boxes["sample_id"].map(new_ids).astype("str")).reset_index(drop=True))
     say("copied by the PS3.15 Basic Profile: patients, studies and sites are hashed, dates are removed; docs/privacy.md")
     return Copies(out, len(manifest) - len(exclusions), listed, len(exclusions))
 
@@ -92,11 +99,11 @@ def _manifest_of(manifest: Manifest, copies: list[Deidentified | None], folder: 
     kept = [copy is not None for copy in copies]
     frame = manifest.frame[kept].reset_index(drop=True)
     done = [copy for copy in copies if copy is not None]
-    frame["path"] = pd.Series([copy.path.absolute().as_posix() for copy in done], dtype="str")
+    frame["path"] = pd.Series([copy.path.relative_to(folder).as_posix() for copy in done], dtype="str")
     for name in ("study_uid", "series_uid", "sop_uid"):
         values = pd.Series([getattr(copy, name) for copy in done], dtype="str")
         frame[name] = values.mask(values == "")
-    frame["sample_id"] = sample_ids(frame, [folder.absolute()])
+    frame["sample_id"] = sample_ids(frame, [])
     frame["site"] = hasher.hash_stand_ins("site", frame["site"])
     frame["age"] = frame["age"].clip(upper=_OLDEST)
     note = f"{len(frame)} de-identified copies; sites are hashed, ages above {_OLDEST:.0f} years are written as {_OLDEST:.0f}."

@@ -57,9 +57,9 @@ def predict(run_folder: Path, sources: Sequence[str], out: Path, exclude_patient
     report_exclusions(exclusions)
     manifest = keep_samples(manifest, store.index["sample_id"])
     predictions = scorer.table(manifest, store, attributes=("sex", "age_band", "view", "site"))
-    paths = manifest.frame.set_index("sample_id")["path"]
-    predictions.insert(1, "path", predictions["sample_id"].map(paths))
     write_table(predictions, out)
+    # Which file a sample is, apart from its scores: a path may name a patient, and scores are passed on.
+    write_table(manifest.frame[["sample_id", "path"]], out.with_suffix(".files.csv"))
     write_exclusions(out.with_suffix(".exclusions.csv"), exclusions)
     say(f"scored {len(manifest)} images for {len(scorer.bundle.findings)} findings")
     return Predicted(predictions, exclusions, out)

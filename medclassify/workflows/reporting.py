@@ -14,6 +14,7 @@ from medclassify.training import HeadProbe, TrainingResult
 from medclassify.workflows.consent import data_statements
 from medclassify.workflows.dataset import Dataset
 from medclassify.workflows.environment import code_commit, hardware, versions
+from medclassify.workflows.index import PHANTOM
 from medclassify.workflows.scoring import Scorer
 
 
@@ -30,9 +31,9 @@ def report_facts(
 ) -> ReportFacts:
     """Everything the audit report prints that is not computed from the predictions."""
     network, preprocessing = scorer.bundle.network, scorer.bundle.preprocessing
-    synthetic = dataset.synthetic
+    synthetic, images = dataset.synthetic, f"{len(dataset.manifest):,} images"
     return ReportFacts(
-        title=f"{scorer.bundle.backbone} on {'synthetic demonstration data' if synthetic else Path(config.data.source).name}",
+        title=f"{scorer.bundle.backbone} on {'synthetic demonstration data' if synthetic else images}",
         synthetic=synthetic,
         weights=weights.to_json(),
         model={
@@ -45,7 +46,7 @@ def report_facts(
             "chosen_by": training.monitor,
             "head_alone_tune_auroc": probe.tune_auroc if probe else None,
         },
-        config=asdict(config),
+        config=shown_config(config),
         exclusions=dict(Counter(exclusion.reason for exclusion in dataset.exclusions)),
         leakage={**dataset.leakage.to_json(), "allowed": config.data.allow_leakage},
         operating_points=scorer.points,
@@ -62,6 +63,15 @@ def report_facts(
         },
         **describe_splits(dataset.manifest.frame, dataset.manifest.findings, attributes),
     )
+
+
+def shown_config(config: Config) -> dict[str, Any]:
+    """The config as reports show it: without names of folders and files, which may be a patient's."""
+    shown = asdict(config)
+    for part, key in ((shown["data"], "source"), (shown["data"], "labels"), (shown, "run_dir")):
+        if part[key] and part[key] != PHANTOM:
+            part[key] = f"{'a folder' if not Path(part[key]).suffix else f'a {Path(part[key]).suffix} file'} (see config.yaml)"
+    return shown
 
 
 def provenance(config: Config, dataset: Dataset, weights: WeightsReport, scorer: Scorer) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from medclassify.manifest.identifiers import identifying_content, identifying_na
         ("AccessionNumber", "an accession number"), ("mrn", "a record number"), ("Study ID", "a record number"),
         ("patient_address", "an address"), ("zip", "an address"), ("Phone", "a telephone number or e-mail address"),
         ("e-mail", "a telephone number or e-mail address"), ("referring_physician", "a member of staff"),
+        ("comment", "free text"), ("clinical_notes", "free text"), ("PatientRemarks", "free text"),
     ],
 )  # fmt: skip
 def test_columns_that_would_name_a_person(column: str, kind: str) -> None:
