@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterable
 from pathlib import Path
+from typing import cast
 
 import pandas as pd
 import pyarrow as pa
@@ -117,11 +118,15 @@ def _samples(manifest: Manifest, headers: pd.DataFrame | Iterable[InstanceHeader
     samples = manifest.frame[["sample_id", "path"]].assign(stem=file_stem(manifest.frame["path"]))
     samples = samples[~samples["stem"].duplicated(keep=False) & samples["stem"].isin(stems)]
     names = {os.path.basename(path) for path in samples["path"]}  # so that few of a million paths are made absolute
-    if not isinstance(headers, pd.DataFrame):
-        headers = pd.DataFrame([(header.path, header.rows, header.columns) for header in headers], columns=_SIZE)
-    sizes = headers.loc[headers["path"].map(os.path.basename).isin(names), _SIZE].copy()
-    sizes["path"] = [Path(os.path.abspath(path)).as_posix() for path in sizes["path"]]
+    table = cast(pd.DataFrame, headers) if isinstance(headers, pd.DataFrame) else _size_table(headers)
+    sizes = table.loc[table["path"].map(os.path.basename).isin(names), _SIZE]
+    paths = pd.Series([Path(os.path.abspath(path)).as_posix() for path in sizes["path"]], index=sizes.index, dtype="str")
+    sizes = sizes.assign(path=paths)
     return samples.merge(sizes.drop_duplicates("path"), on="path").drop(columns="path")
+
+
+def _size_table(headers: Iterable[InstanceHeader]) -> pd.DataFrame:
+    return pd.DataFrame([(header.path, header.rows, header.columns) for header in headers], columns=_SIZE)
 
 
 def _on_image(boxes: pd.DataFrame, measured: tuple[int, int] | None) -> pd.DataFrame:
