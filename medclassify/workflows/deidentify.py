@@ -87,9 +87,7 @@ def deidentify(manifest: Manifest, folder: Path, boxes: pd.DataFrame | None = No
     write_manifest(copied, out)
     if boxes is not None:
         originals = manifest.frame["sample_id"][[copy is not None for copy in copies]]
-        new_ids = dict(zip(originals, copied.frame["sample_id"], strict=True))
-        boxes = boxes[boxes["sample_id"].isin(new_ids)]
-        write_boxes(out, boxes.assign(sample_id=boxes["sample_id"].map(new_ids).astype("str")).reset_index(drop=True))
+        write_boxes(out, _boxes_of(boxes, dict(zip(originals, copied.frame["sample_id"], strict=True))))
     say("copied by the PS3.15 Basic Profile: patients, studies and sites are hashed, dates are removed; docs/privacy.md")
     return Copies(out, len(manifest) - len(exclusions), listed, len(exclusions))
 
@@ -108,3 +106,8 @@ def _manifest_of(manifest: Manifest, copies: list[Deidentified | None], folder: 
     frame["age"] = frame["age"].clip(upper=_OLDEST)
     note = f"{len(frame)} de-identified copies; sites are hashed, ages above {_OLDEST:.0f} years are written as {_OLDEST:.0f}."
     return replace(manifest, frame=frame, source="de-identified copies", notes=(note,))
+
+
+def _boxes_of(boxes: pd.DataFrame, new_ids: dict[str, str]) -> pd.DataFrame:
+    kept = boxes[boxes["sample_id"].isin(list(new_ids))].reset_index(drop=True)
+    return kept.assign(sample_id=kept["sample_id"].map(new_ids).astype("str"))
