@@ -67,6 +67,9 @@ class DataConfig:
         allow_leakage: The reason to go on although patients or images cross splits; it is printed in every report.
         window: How a radiograph's values become grey: ``voi`` (the file's own window, percentiles where it has none),
             ``percentile`` (0.5th to 99.5th always) or ``full`` (the whole stored range).
+        ct_windows: For CT instead: one window, or three that become the three channels of the network, by name: lung,
+            mediastinum, embolism, bone, brain, abdomen, liver, temporal_bone, subdural, stroke. Images that are not in
+            Hounsfield units are then left out.
         image_size: Side of the square network input in pixels; the weights' own size when left out.
         batch_size: Images a step.
         num_workers: Loader processes; 0 reads the memory-mapped store directly, which is faster at ordinary sizes.
@@ -87,6 +90,7 @@ class DataConfig:
     exclude_patients: tuple[str, ...] = ()
     allow_leakage: str | None = None
     window: Literal["voi", "percentile", "full"] = "voi"
+    ct_windows: tuple[str, ...] = ()
     image_size: int | None = None
     batch_size: int = 32
     num_workers: int = 0

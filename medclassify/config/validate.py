@@ -21,6 +21,10 @@ def validate(config: Config, where: str) -> None:
             data.image_size is None or 32 <= data.image_size <= 2048,
             f"data.image_size must be 32–2048 pixels, received {data.image_size}",
         ),
+        (
+            len(data.ct_windows) in (0, 1, 3),
+            f"data.ct_windows must be one window or three (a network has three channels), received {len(data.ct_windows)}",
+        ),
         (data.phantom.patients >= 20, f"data.phantom.patients must be at least 20, received {data.phantom.patients}"),
         (len(set(data.findings or ())) == len(data.findings or ()), f"data.findings holds a name twice: {data.findings}"),
         (data.task == "multilabel" or len(data.findings or (1, 2)) >= 2, "data.task multiclass needs two findings or more"),

@@ -52,7 +52,7 @@ def ct_channels(hu: NDArray[np.floating], names: Sequence[str]) -> NDArray[np.fl
 
     Source: DICOM PS3.3 C.11.2.1.2.1, the LINEAR function.
     """
-    windows = [_window(name) for name in names]
+    windows = [ct_window(name) for name in names]
     if not windows:
         raise ConfigError(f"no CT window named: give at least one of {', '.join(CT_WINDOWS)}.")
     if hu.ndim not in (2, 3) or hu.size == 0 or hu.dtype.kind != "f":
@@ -66,7 +66,12 @@ def ct_channels(hu: NDArray[np.floating], names: Sequence[str]) -> NDArray[np.fl
     return np.stack([apply_window(hu, center, width) for center, width in windows])
 
 
-def _window(name: str) -> tuple[float, float]:
+def ct_window(name: str) -> tuple[float, float]:
+    """Centre and width of a window by its name, in Hounsfield units.
+
+    Raises:
+        ConfigError: It is not known.
+    """
     if name not in CT_WINDOWS:
         close = get_close_matches(str(name), CT_WINDOWS, n=1)
         hint = f"did you mean {close[0]}? Known" if close else "known"

@@ -6,10 +6,12 @@ to one: the stem's weights stay whole, and the network sees exactly the grey pic
 
 import difflib
 import re
+from collections.abc import Sequence
 
 import timm
 from timm.models.efficientnet import EfficientNet
 
+from medclassify.display import ct_window
 from medclassify.errors import ConfigError
 from medclassify.models.scaling import scaling_of
 from medclassify.records import Preprocessing
@@ -75,16 +77,22 @@ def create_network(
     return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
-def preprocessing_of(backbone: str, *, image_size: int | None, window: str) -> Preprocessing:
+def preprocessing_of(backbone: str, *, image_size: int | None, window: str, ct_windows: Sequence[str] = ()) -> Preprocessing:
     """Reads what the weights expect from timm's record of them; AdvProp's different normalisation comes this way too.
 
     Args:
         backbone: As ``backbone_name`` returns it.
         image_size: Overrides the weights' own input size, pixels.
         window: How a radiograph's values become grey.
+        ct_windows: Names of ``display.CT_WINDOWS``, for CT.
+
+    Raises:
+        ConfigError: timm has no record of the backbone's weights, or a window is not known.
     """
+    for name in ct_windows:
+        ct_window(name)
     facts = timm.get_pretrained_cfg(backbone)
     if facts is None:
         raise ConfigError(f"model.backbone {backbone!r}: timm has no record of what its weights expect. Choose another.")
     mean, std = ((float(red), float(green), float(blue)) for red, green, blue in (facts.mean, facts.std))
-    return Preprocessing(image_size or facts.input_size[-1], mean, std, facts.interpolation, window)
+    return Preprocessing(image_size or facts.input_size[-1], mean, std, facts.interpolation, window, tuple(ct_windows))

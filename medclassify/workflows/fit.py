@@ -66,7 +66,8 @@ def fit(config_path: Path, overrides: Sequence[str] = (), *, resume: bool = Fals
     with stage("reading the data", run):
         network, weights = start_network(config)
         backbone = backbone_name(config.model.backbone, config.model.scale)
-        preprocessing = preprocessing_of(backbone, image_size=config.data.image_size, window=config.data.window)
+        data = config.data
+        preprocessing = preprocessing_of(backbone, image_size=data.image_size, window=data.window, ct_windows=data.ct_windows)
         scaling = replace(scaling_of(backbone), dropout=network.drop_rate)  # the config may have chosen another
         say(f"network: {backbone}, {scaling}, {preprocessing.image_size} pixels")
         indexed = _resumed(run, config) if resume else index_data(config.data)
