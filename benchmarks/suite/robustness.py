@@ -65,7 +65,7 @@ def isolated_vs_threads(quick: bool) -> Measure:
     from medclassify.data import prepare_image
     from medclassify.data.workers import prepare_in_workers
 
-    count = 60 if quick else 600
+    count = 60 if quick else 400
     with tempfile.TemporaryDirectory() as folder:
         paths, preprocessing = _radiographs(Path(folder), count), _preprocessing()
         with ThreadPoolExecutor(os.cpu_count()) as pool:
