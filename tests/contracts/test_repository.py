@@ -1,8 +1,10 @@
 """What is committed speaks of the project alone, and its papers agree with each other."""
 
 import ast
+import importlib.metadata
 import re
 import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -71,6 +73,27 @@ def test_every_dependency_has_a_lower_bound_and_a_pin(repository: Path):
         name = re.fullmatch(r"([\w.-]+)(\[\w+\])?>=[\d.]+", line)
         assert name, f"{line}: give a lower bound, and no upper one"
         assert name[1].lower().replace("_", "-") in pinned_names, f"{name[1]} has no pin in constraints.txt"
+
+
+def test_what_the_program_imports_is_declared(repository: Path):
+    """A library that only the tools of development bring along is missing on a user's machine."""
+    project = tomllib.loads((repository / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    declared = {re.match(r"[\w.-]+", line)[0].lower().replace("_", "-") for line in project["dependencies"]}  # type: ignore[index]
+    modules = set()
+    for path in (*(repository / "medclassify").rglob("*.py"), *(repository / "app").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                modules |= {alias.name.split(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and not node.level:
+                modules.add(str(node.module).split(".")[0])
+    providers = importlib.metadata.packages_distributions()
+    foreign = modules - set(sys.stdlib_module_names) - {"medclassify", "app"}
+    assert {"torch", "yaml"} < foreign
+    missing = {
+        name for name in foreign if not declared & {maker.lower().replace("_", "-") for maker in providers.get(name, ())}
+    }
+    assert missing == set()
+    assert "jsonargparse[signatures]" in str(project["dependencies"])  # without it, the help of a config key has no words
 
 
 def test_version_and_changelog_agree(repository: Path):
