@@ -25,9 +25,10 @@ def fingerprint(pixels: NDArray[Any], reduction: int = 1) -> str:
         64 hexadecimal digits, with ``r2-``, ``r4-`` … in front for a reduced resolution.
     """
     pixels = np.ascontiguousarray(pixels)
-    digest = hashlib.sha256(repr((pixels.shape, pixels.itemsize)).encode())
     rows = -(-len(pixels) // _BANDS)
+    parts = [repr((pixels.shape, pixels.itemsize)).encode()]
     for start in range(0, len(pixels), rows):
         band: Any = pixels[start : start + rows].reshape(-1).view(np.uint8)
-        digest.update(imagecodecs.deflate_crc32(band).to_bytes(4, "little"))
+        parts.append(imagecodecs.deflate_crc32(band).to_bytes(4, "little"))
+    digest = hashlib.sha256(b"".join(parts))
     return f"r{reduction}-{digest.hexdigest()}" if reduction > 1 else digest.hexdigest()

@@ -66,7 +66,9 @@ def modality_values(stored: Stored, parsed: Parsed, header: InstanceHeader, fact
             done.append(f"rescale slope={slope:g} intercept={intercept:g}")
     if mask is not None:
         filled = fill_padding(values, mask, bright_is_low=inverted)
-        done.append(f"padding ({mask.mean():.1%} of the pixels) set to {filled:g}, the darkest valid value")
+        done.append(
+            f"padding ({np.count_nonzero(mask) / mask.size:.1%} of the pixels) set to {filled:g}, the darkest valid value"
+        )
     hounsfield = header.modality == "CT" and unit.upper().startswith(_HOUNSFIELD)
     if header.modality == "CT" and not hounsfield:
         warnings.append(f"a CT whose values are {unit[:16] or 'not rescaled'}: not Hounsfield units")
@@ -92,9 +94,10 @@ def padding_of(stored: NDArray[Any], parsed: Parsed, facts: PixelFacts, warnings
     if values[0] is None:
         return None
     mask = padding_mask(stored, values[0], values[1])
-    if not mask.any():
+    filled = np.count_nonzero(mask)
+    if not filled:
         return None
-    if mask.all():
+    if filled == mask.size:
         warnings.append(f"every pixel is Pixel Padding Value (0028,0120) {values[0]}: taken as image")
         return None
     return mask

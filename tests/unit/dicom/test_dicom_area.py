@@ -21,6 +21,17 @@ def test_equals_area_interpolation_of_the_whole_image(shape) -> None:
     assert difference.max() < 16 and difference.mean() < 3  # of 4096: blocks are averaged before parts of them are
 
 
+@pytest.mark.parametrize(
+    ("dtype", "tolerance"), [(np.uint8, 1 / 64), (np.uint16, 1), (np.int16, 1), (np.float32, 1e-3), (np.int8, 0)]
+)
+@pytest.mark.parametrize("shape", [(512, 512), (517, 401)])
+def test_rounded_means_are_as_near_as_they_say(dtype, tolerance, shape) -> None:
+    pixels = (image(*shape) >> (4 if np.dtype(dtype).itemsize == 1 else 0)).astype(dtype)
+    exact, rounded = shrink_by_area(pixels, 60, 50), shrink_by_area(pixels, 60, 50, rounded=True)
+    assert np.abs(rounded - exact).max() <= tolerance
+    assert not np.array_equal(rounded, exact) or dtype not in (np.uint16, np.int16)
+
+
 @pytest.mark.parametrize("dtype", [np.uint8, np.int8, np.uint16, np.int16, np.float32])
 @pytest.mark.parametrize("shape", [(64, 64), (63, 61)])
 def test_a_constant_stays_what_it_is(dtype, shape) -> None:
@@ -73,5 +84,5 @@ def test_rows_are_made_ready_before_they_are_averaged() -> None:
 
     pixels = np.full((300, 64), 1000, np.uint16)
     np.testing.assert_allclose(shrink_by_area(pixels, 30, 6, ready=ready), 10)
-    assert [(rows.start, rows.stop) for rows in seen] == [(0, 128), (128, 256), (256, 300)]
+    assert [(rows.start, rows.stop) for rows in seen] == [(0, 256), (256, 300)]
     assert (pixels == 1000).all()
