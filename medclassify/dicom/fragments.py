@@ -53,7 +53,10 @@ def _fragments(handle: BinaryIO, start: int, end: int) -> tuple[bytes, list[Frag
     position, fragments = start, []
     while position + 8 <= end and len(fragments) <= _MAX_FRAGMENTS:
         handle.seek(position)
-        group, number, length = struct.unpack("<HHI", handle.read(8))
+        head = handle.read(8)
+        if len(head) < 8:
+            raise StreamError("is cut off: the file was longer when its size was asked for")
+        group, number, length = struct.unpack("<HHI", head)
         position += 8
         tag = group << 16 | number
         if tag == _SEQUENCE_END:

@@ -131,9 +131,16 @@ def _read(handle: BinaryIO, parsed: Parsed, start: int, end: int) -> bytes:
 
 def _slice(handle: BinaryIO, parsed: Parsed, start: int, end: int) -> bytes:
     if parsed.inflated is not None:
-        return parsed.inflated[parsed.pixel_offset + start : parsed.pixel_offset + end]
-    handle.seek(parsed.pixel_offset + start)
-    return handle.read(end - start)
+        data = parsed.inflated[parsed.pixel_offset + start : parsed.pixel_offset + end]
+    else:
+        handle.seek(parsed.pixel_offset + start)
+        data = handle.read(end - start)
+    if len(data) < end - start:  # its length was compared before: it has been written to since
+        raise DecodeError(
+            f"{parsed.path}: the file is cut off: {end - start} bytes of Pixel Data (7FE0,0010) were there, "
+            f"{len(data)} are left. Copy or export it again."
+        )
+    return data
 
 
 def _in_order(values: NDArray[Any], facts: PixelFacts) -> NDArray[Any]:
