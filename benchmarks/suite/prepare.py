@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from benchmarks.harness import Measure, NotMeasurableError, speed_ratio, worst
 
@@ -130,7 +130,7 @@ def _monai_chain(syntax: str, quick: bool) -> Callable[[Path], Any]:
 
     rows, columns = _size(quick)
     spatial_size = (round(columns * SIDE / rows), SIDE)
-    chain: Callable[[Any], Any] = Compose(
+    chain = Compose(
         [
             LoadImaged("image", reader="PydicomReader", image_only=True),
             EnsureChannelFirstd("image"),
@@ -138,7 +138,7 @@ def _monai_chain(syntax: str, quick: bool) -> Callable[[Path], Any]:
             ScaleIntensityRanged("image", 0, 255 if syntax == "jpeg-baseline" else 4095, 0, 1, clip=True),
         ]
     )
-    return lambda path: chain({"image": path})["image"]
+    return lambda path: cast(dict[str, Any], chain({"image": path}))["image"]
 
 
 def _against_bare(syntax: str, goal: float, quick: bool) -> Measure:
