@@ -31,6 +31,8 @@ class ModelBundle:
         operating_points: The operating points' JSON.
         synthetic: Learnt from synthetic images.
         fingerprint: SHA-256 of the weights.
+        modalities: Modality (0008,0060) of the images it learnt from, each once; "" among them where files did not say (PNG,
+            JPEG). Empty: a model of an earlier version, which did not keep them.
     """
 
     network: EfficientNet
@@ -42,6 +44,7 @@ class ModelBundle:
     operating_points: Any
     synthetic: bool
     fingerprint: str
+    modalities: tuple[str, ...] = ()
 
 
 def save_bundle(folder: Path, bundle: ModelBundle) -> None:
@@ -62,6 +65,7 @@ def save_bundle(folder: Path, bundle: ModelBundle) -> None:
             "operating_points": bundle.operating_points,
             "synthetic": bundle.synthetic,
             "fingerprint": bundle.fingerprint,
+            "modalities": list(bundle.modalities),
         },
     )
 
@@ -99,4 +103,5 @@ def load_bundle(folder: Path) -> ModelBundle:
         operating_points=facts["operating_points"],
         synthetic=facts["synthetic"],
         fingerprint=facts["fingerprint"],
+        modalities=tuple(facts.get("modalities", ())),
     )

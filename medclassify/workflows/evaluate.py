@@ -15,6 +15,7 @@ from medclassify.workflows.consent import Withdrawn, data_statements, excluded_p
 from medclassify.workflows.console import warn
 from medclassify.workflows.dataset import prepare, with_attributes
 from medclassify.workflows.index import report_exclusions
+from medclassify.workflows.modalities import keep_learnt
 from medclassify.workflows.predict import write_table
 from medclassify.workflows.scoring import Scorer
 
@@ -48,8 +49,9 @@ def evaluate(
         manifest = manifest.of_split(Split.TEST)
     withdrawn = Withdrawn.of(exclude_patients, run)
     manifest, left_out = withdrawn.leave_out(manifest)
+    manifest, foreign = keep_learnt(manifest, scorer.bundle.modalities)
     store, unreadable = prepare(manifest, scorer.bundle.preprocessing)
-    exclusions = [*left_out, *unreadable]
+    exclusions = [*left_out, *foreign, *unreadable]
     report_exclusions(exclusions)
     manifest = keep_samples(manifest, store.index["sample_id"])
     attributes = with_attributes(manifest, config.data.attributes)

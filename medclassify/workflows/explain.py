@@ -11,6 +11,7 @@ from medclassify.workflows.consent import Withdrawn
 from medclassify.workflows.dataset import prepare
 from medclassify.workflows.explanations import Case, write_explanations
 from medclassify.workflows.index import report_exclusions
+from medclassify.workflows.modalities import keep_learnt
 from medclassify.workflows.predict import samples_of
 from medclassify.workflows.scoring import Scorer
 
@@ -42,8 +43,9 @@ def explain(
         raise RunError(f"{out}: exists and is not an empty folder. Choose another one with --out.")
     index = json.loads((run.explain / "index.json").read_text(encoding="utf-8"))
     manifest, unreadable = samples_of(sources, Withdrawn.of(exclude_patients, run))
+    manifest, foreign = keep_learnt(manifest, scorer.bundle.modalities)
     store, broken = prepare(manifest, scorer.bundle.preprocessing)
-    report_exclusions([*unreadable, *broken])
+    report_exclusions([*unreadable, *foreign, *broken])
     manifest = keep_samples(manifest, store.index["sample_id"])
     predictions = scorer.table(manifest, store, attributes=())
     paths = manifest.frame.set_index("sample_id")["path"]

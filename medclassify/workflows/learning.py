@@ -18,6 +18,7 @@ from medclassify.runs import RunLayout
 from medclassify.training import Classifier, HeadProbe, TrainingResult, class_weights, fine_tune, fit_head
 from medclassify.workflows.console import progress, say, warn
 from medclassify.workflows.dataset import Dataset
+from medclassify.workflows.modalities import modalities_of
 from medclassify.workflows.scoring import Scorer, best_device
 
 
@@ -102,6 +103,7 @@ def calibrated(network: EfficientNet, dataset: Dataset, config: Config, preproce
         operating_points=None,
         synthetic=dataset.synthetic,
         fingerprint=state_fingerprint(network.state_dict()),
+        modalities=modalities_of(dataset.manifest.of_split(Split.TRAIN)),
     )
     settings = config.calibration
     targets, mask = manifest.targets()

@@ -15,6 +15,7 @@ from medclassify.workflows.console import say, warn
 from medclassify.workflows.dataset import prepare
 from medclassify.workflows.headers import read_headers
 from medclassify.workflows.index import report_exclusions
+from medclassify.workflows.modalities import keep_learnt
 from medclassify.workflows.scoring import Scorer
 
 
@@ -52,8 +53,9 @@ def predict(run_folder: Path, sources: Sequence[str], out: Path, exclude_patient
     if scorer.bundle.synthetic:
         warn("this model learnt from SYNTHETIC images: its probabilities mean nothing for patients")
     manifest, unreadable = samples_of(sources, Withdrawn.of(exclude_patients, run))
+    manifest, foreign = keep_learnt(manifest, scorer.bundle.modalities)
     store, broken = prepare(manifest, scorer.bundle.preprocessing)
-    exclusions = (*unreadable, *broken)
+    exclusions = (*unreadable, *foreign, *broken)
     report_exclusions(exclusions)
     manifest = keep_samples(manifest, store.index["sample_id"])
     predictions = scorer.table(manifest, store, attributes=("sex", "age_band", "view", "site"))

@@ -1,6 +1,7 @@
 """From DICOM files to a calibrated, tested, audited run; then every verb that uses the run."""
 
 import json
+import os
 import subprocess
 from dataclasses import replace
 from pathlib import Path
@@ -8,6 +9,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from outcomes import one_line
+from pydicom import dcmread
 from safetensors.numpy import load_file
 
 from medclassify.manifest import read_manifest, write_manifest
@@ -120,6 +123,24 @@ def test_predict_goes_on_past_a_broken_file_and_lists_it(fitted: Fitted, cli, tm
     assert pd.read_parquet(tmp_path / "p.parquet")["sample_id"].nunique() == 3
     assert "broken.dcm" in (tmp_path / "p.exclusions.csv").read_text()
     assert "1 left out: unreadable" in done.stderr
+
+
+def test_a_model_of_radiographs_scores_no_ct_slice(fitted: Fitted, cli, tmp_path: Path, phantom: Path) -> None:
+    model = json.loads((fitted[0] / "model" / "model.json").read_text())
+    assert set(model["modalities"]) <= {"CR", "DX"} and model["modalities"]
+    learnt = " and ".join(model["modalities"])
+    for number, image in enumerate(sorted((phantom / "images").iterdir())[:2]):
+        dataset = dcmread(image)
+        if number:
+            dataset.Modality = "CT"
+        dataset.save_as(tmp_path / f"{number}.dcm")
+    done = cli("predict", fitted[0], tmp_path / "0.dcm", tmp_path / "1.dcm", "--out", "p.csv", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert f"WARNING: 1 left out: CT, while the model learnt from {learnt} (first: " in done.stderr
+    assert pd.read_csv(tmp_path / "p.csv")["sample_id"].nunique() == 1
+    assert pd.read_csv(tmp_path / "p.exclusions.csv")["path"].map(os.path.basename).tolist() == ["1.dcm"]
+    alone = cli("explain", fitted[0], tmp_path / "1.dcm", "--out", tmp_path / "maps", cwd=tmp_path)
+    one_line(alone, "no image can be scored: all are CT, while the model learnt from")
 
 
 def test_explain_writes_maps_in_the_images_own_geometry(fitted: Fitted, cli, tmp_path: Path, phantom: Path) -> None:

@@ -3,7 +3,7 @@ from collections.abc import Callable
 import pandas as pd
 
 from medclassify.manifest import PatientHasher, unlabelled_manifest
-from medclassify.manifest.modality import modality_notes
+from medclassify.manifest.modality import modality_kind, modality_notes
 from medclassify.records import InstanceHeader
 
 
@@ -30,3 +30,8 @@ def test_the_manifest_says_it(header: Callable[..., InstanceHeader], hasher: Pat
     headers = [header(f"/{n}", sop_uid=f"1.{n}", modality="CT" if n == 7 else "DX") for n in range(30)]
     assert any("1 of 30 images are CT" in note for note in unlabelled_manifest(headers, hasher)[0].notes)
     assert not any("modality" in note for note in unlabelled_manifest(headers[:7], hasher)[0].notes)
+
+
+def test_kinds_are_named_whatever_the_case() -> None:
+    kinds = modality_kind(pd.Series(["cr", "DX", "CT", None], dtype="str"))
+    assert kinds[:3].tolist() == ["radiographs (CR/DX/RG)"] * 2 + ["CT"] and kinds.isna().tolist() == [False] * 3 + [True]

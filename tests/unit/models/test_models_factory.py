@@ -98,7 +98,16 @@ def bundle() -> ModelBundle:
     preprocessing = preprocessing_of("test_efficientnet", image_size=64, window="voi")
     fingerprint = state_fingerprint(network.state_dict())
     return ModelBundle(
-        network, "test_efficientnet", ("a", "b"), "multilabel", preprocessing, {"c": 1}, [{"o": 2}], True, fingerprint
+        network,
+        "test_efficientnet",
+        ("a", "b"),
+        "multilabel",
+        preprocessing,
+        {"c": 1},
+        [{"o": 2}],
+        True,
+        fingerprint,
+        ("CR", "DX"),
     )
 
 
@@ -112,6 +121,14 @@ def test_a_bundle_reads_back_equal_and_holds_no_pickle(tmp_path: Path) -> None:
     assert replace(read, network=None) == replace(written, network=None)  # type: ignore[arg-type]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["model.json", "model.safetensors"]
     json.loads((tmp_path / "model.json").read_text())
+
+
+def test_a_bundle_of_an_earlier_version_does_not_say_its_modalities(tmp_path: Path) -> None:
+    save_bundle(tmp_path, bundle())
+    facts = json.loads((tmp_path / "model.json").read_text())
+    assert facts.pop("modalities") == ["CR", "DX"]
+    (tmp_path / "model.json").write_text(json.dumps(facts))
+    assert load_bundle(tmp_path).modalities == ()
 
 
 def test_a_changed_or_broken_bundle_is_refused(tmp_path: Path) -> None:
