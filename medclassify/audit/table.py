@@ -11,11 +11,12 @@ from medclassify.audit.attributes import subgroup_levels
 from medclassify.audit.columns import decisions, finding_names, listed, numbers, patient_ids, sample_ids, targets
 from medclassify.audit.reading import read_table
 from medclassify.errors import ManifestError, MetricError
+from medclassify.manifest.identifiers import identifying_name
 from medclassify.records import Split
 
 TARGETS = ("target", "label_value", "label")
 SCORES = ("prob_cal", "probability", "score")
-ONLY_FINDING = "target"
+ONLY_FINDING = "finding"
 _ROLES = ("sample_id", "patient_id", "finding", "logit", "prob_raw", "threshold", "decision", "split", *TARGETS, *SCORES)
 
 
@@ -56,7 +57,8 @@ def audit_table(
 
     Args:
         predictions: The contract's tidy table, or anyone's with ``target`` (or ``label_value``, ``label``) and ``probability``
-            or ``score``; a table without ``finding`` is about one finding. A path names a .csv, .tsv or .parquet file.
+            or ``score``; a table without ``finding`` is about one finding, which takes the name of the file. A path names a
+            .csv, .tsv or .parquet file.
         attributes: Columns to report by. Numeric ages become bands, other numbers quarters; blanks become ``missing``.
         source: What to call the table in messages.
 
@@ -64,14 +66,16 @@ def audit_table(
         The checked table; only rows of the test split where the table says which rows those are.
 
     Raises:
-        ManifestError: The table is empty, unreadable, or lacks a column.
+        ManifestError: The table is empty, unreadable, or lacks a column; an attribute would name a person.
         MetricError: A score, target or id that no statistic can be computed from.
     """
     if isinstance(predictions, AuditTable):
         return predictions
     given: pd.DataFrame
+    only = ONLY_FINDING
     if isinstance(predictions, (Path, str)):
         source, given = str(predictions), read_table(Path(predictions))
+        only = Path(source.removesuffix(".gz")).stem
     else:
         given = predictions
     if given.empty:
@@ -83,7 +87,9 @@ def audit_table(
     clean = pd.DataFrame(index=range(len(frame)))
     clean["sample_id"] = sample_ids(frame, source)
     clean["patient_id"] = patient_ids(frame, clean["sample_id"], notes)
-    clean["finding"] = finding_names(frame, source, ONLY_FINDING)
+    clean["finding"] = finding_names(frame, source, only)
+    if "finding" not in frame:
+        notes.append(f"The table has no column `finding`; its one finding is called “{only}” here.")
     clean["target"] = targets(frame[target_column], source)
     clean["score"] = numbers(frame[score_column], source)
     _check_scores(clean, score_column, source)
@@ -123,13 +129,20 @@ def _role(frame: pd.DataFrame, names: tuple[str, ...], source: str) -> str:
             return name
     what = "truth" if names is TARGETS else "score"
     raise ManifestError(
-        f"{source}: no column for the {what}: expected one of {', '.join(names)}, received {listed(frame)}. Rename the column."
+        f"{source}: no column for the {what}: expected one of {', '.join(names)}, received {listed(frame)}. "
+        "Give one row a sample and finding, in columns sample_id, patient_id, finding, target and probability; "
+        "a table with a column for each finding must be turned into that (docs/audit.md shows how)."
     )
 
 
 def _check_attributes(frame: pd.DataFrame, attributes: Sequence[str], source: str) -> None:
-    free = [str(column) for column in frame.columns if column not in _ROLES]
+    free = [str(column) for column in frame.columns if column not in _ROLES and identifying_name(str(column)) is None]
     for attribute in attributes:
+        if attribute in frame and (kind := identifying_name(attribute)) and attribute not in _ROLES:
+            raise ManifestError(
+                f"{source}: the column {attribute!r} says that it holds {kind}, which no report may show. "
+                "Leave it out of --attributes; rename it where it holds groups."
+            )
         if attribute not in free:
             has = ", ".join(free) or "none"
             raise ManifestError(f"{source}: {attribute!r} is not an attribute column; it has: {has}. Correct --attributes.")
@@ -147,10 +160,9 @@ def _check_scores(clean: pd.DataFrame, column: str, source: str) -> None:
         )
     outside = clean["score"][known & ((clean["score"] < 0) | (clean["score"] > 1))]
     if column != "score" and len(outside):
-        worst = outside.loc[outside.abs().idxmax()]
         raise MetricError(
-            f"{source}: {column} holds {len(outside)} values outside [0, 1] (largest {worst:.3g}): these look like logits; "
-            "calibrate them first, or name the column `score` to rank by it alone."
+            f"{source}: {column} holds {len(outside)} values outside [0, 1] (from {outside.min():.3g} to {outside.max():.3g}): "
+            "these look like logits; calibrate them first, or name the column `score` to rank by it alone."
         )
 
 

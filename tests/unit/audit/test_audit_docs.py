@@ -1,9 +1,10 @@
 """The page on audits, held to the code."""
 
 import doctest
+import re
 from pathlib import Path
 
-from medclassify.audit import GapVerdict
+from medclassify.audit import GapVerdict, audit_predictions
 from medclassify.audit.table import SCORES, TARGETS
 
 
@@ -17,3 +18,14 @@ def test_every_column_and_verdict_is_named(repository: Path) -> None:
     page = (repository / "docs" / "audit.md").read_text(encoding="utf-8")
     for name in (*TARGETS, *SCORES, *GapVerdict):
         assert name in page
+
+
+def test_the_example_table_is_taken(repository: Path, tmp_path: Path) -> None:
+    page = (repository / "docs" / "audit.md").read_text(encoding="utf-8")
+    block = re.search(r"```csv\n(.*?)```", page, re.DOTALL)
+    assert block is not None
+    (tmp_path / "theirs.csv").write_text(block.group(1), encoding="utf-8")
+    result = audit_predictions(tmp_path / "theirs.csv", ["sex", "age"])
+    assert result.table.findings == ("Pneumonia", "Effusion")
+    assert result.table.frame["decision"].notna().all()
+    assert result.table.notes == ("age was put into bands of years.",)

@@ -25,10 +25,43 @@ def wide() -> pd.DataFrame:
 
 def test_a_wide_table_is_one_finding_and_each_row_a_patient(wide: pd.DataFrame) -> None:
     table = audit_table(wide, ["sex", "age"])
-    assert table.findings == ("target",)
+    assert table.findings == ("finding",)
     assert table.frame["patient_id"].nunique() == 120
     assert any("no patient_id" in note for note in table.notes)
     assert any("No threshold and no decision" in note for note in table.notes)
+
+
+def test_a_finding_without_a_name_takes_the_files_and_it_is_said(wide: pd.DataFrame, tmp_path: Path) -> None:
+    wide.to_csv(tmp_path / "pneumonia.v2.csv.gz", index=False)
+    table = audit_table(tmp_path / "pneumonia.v2.csv.gz", [])
+    assert table.findings == ("pneumonia.v2",)
+    assert any("no column `finding`" in note and "pneumonia.v2" in note for note in table.notes)
+    assert not any("`finding`" in note for note in audit_table(wide.assign(finding="Edema"), []).notes)
+
+
+@pytest.mark.parametrize("column", ["patient_name", "PatientName", "surname", "birth_date", "MRN", "comment"])
+def test_a_column_that_says_it_names_a_person_is_no_attribute(wide: pd.DataFrame, column: str) -> None:
+    named = wide.assign(**{column: ["SMITH^JOHN", "DOE^JANE"] * 60})
+    with pytest.raises(
+        ManifestError, match=rf"the column '{column}' says that it holds .*, which no report may show"
+    ) as caught:
+        audit_table(named, ["sex", column])
+    assert "\n" not in str(caught.value)
+    assert "SMITH" not in str(caught.value)
+    with pytest.raises(ManifestError, match="it has: age, sex"):  # nor is it offered
+        audit_table(named, ["race"])
+
+
+def test_a_column_that_names_a_thing_is_one(wide: pd.DataFrame) -> None:
+    assert audit_table(wide.assign(site_name=["North", "South"] * 60), ["site_name"]).attributes == ("site_name",)
+
+
+def test_a_table_with_a_column_for_each_finding_is_told_its_shape(wide: pd.DataFrame) -> None:
+    theirs = wide.rename(columns={"label_value": "Edema", "probability": "Edema_prob"})
+    with pytest.raises(
+        ManifestError, match="Give one row a sample and finding, in columns sample_id, patient_id, finding, target"
+    ):
+        audit_table(theirs, [])
 
 
 def test_blanks_are_a_subgroup_of_their_own_and_stand_last(wide: pd.DataFrame) -> None:
@@ -138,7 +171,7 @@ def change(frame: pd.DataFrame, column: str, value: object, row: int = 3) -> pd.
             lambda t: t.assign(probability=t["probability"] * 6 - 3),
             [],
             MetricError,
-            "these look like logits; calibrate them first",
+            r"values outside \[0, 1\] \(from -2\.\d+ to 2\.\d+\): these look like logits; calibrate them first",
         ),
         (lambda t: change(t, "label_value", 2), [], MetricError, r"must be 1 \(present\), 0 \(absent\), .* received 2"),
         (lambda t: t.assign(label_value=1), [], MetricError, r"every finding has one class \(only 1\)"),
