@@ -24,6 +24,7 @@ from medclassify.manifest.identity import PATIENT_EXCLUDED
 from medclassify.records import Split
 from medclassify.runs import RunLayout
 from medclassify.workflows.consent import Withdrawn, excluded_patients
+from medclassify.workflows.console import say
 from medclassify.workflows.explanations import stored_cases
 from medclassify.workflows.reporting import shown_config
 
@@ -41,11 +42,12 @@ def audit(
         run_folder: A finished run; its test split is audited by the config's attributes or the given ones.
         predictions: Instead of a run: anyone's table.
         attributes: Columns to report by.
-        out: Where to write.
+        out: A new or empty folder.
         exclude_patients: Patients who withdrew consent: nothing counts or shows them.
 
     Raises:
         ConfigError: Neither or both were named.
+        RunError: The folder is not empty.
         MedclassifyError: The table is not usable.
     """
     if (run_folder is None) == (predictions is None):
@@ -53,22 +55,33 @@ def audit(
             "audit needs either RUN or --predictions FILE, e.g. medclassify audit --predictions theirs.csv --attributes sex"
         )
     if predictions is not None:
-        out = out or predictions.with_name(f"{predictions.stem}-audit")
-        if not exclude_patients:
-            return audit_predictions(predictions, attributes, out_dir=out), out
-        table = Withdrawn.of(exclude_patients).leave_out_rows(read_table(predictions), str(predictions))
-        return audit_predictions(table, attributes, out_dir=out, title=f"Audit of {predictions.name}"), out
-    assert run_folder is not None
-    run = RunLayout.open(run_folder)
+        out = _empty(out or predictions.with_name(f"{predictions.stem}-audit"))
+        result = _audit_table(predictions, attributes, out, exclude_patients)
+    else:
+        assert run_folder is not None
+        run = RunLayout.open(run_folder)
+        out = _empty(out or run.root.with_name(f"{run.root.name}-audit"))
+        result = _audit_run(run, attributes, out, exclude_patients)
+    _tell(result)
+    return result, out
+
+
+def _audit_table(predictions: Path, attributes: Sequence[str], out: Path, exclude_patients: Sequence[str]) -> AuditResult:
+    if not exclude_patients:
+        return audit_predictions(predictions, attributes, out_dir=out)
+    table = Withdrawn.of(exclude_patients).leave_out_rows(read_table(predictions), str(predictions))
+    return audit_predictions(table, attributes, out_dir=out, title=f"Audit of {predictions.name}")
+
+
+def _audit_run(run: RunLayout, attributes: Sequence[str], out: Path, exclude_patients: Sequence[str]) -> AuditResult:
     config, table = load_config(run.config), pd.read_parquet(run.predictions)
-    out = out or run.root.with_name(f"{run.root.name}-audit")
     facts = _stored_facts(run, shown_config(config))
     withdrawn = Withdrawn.of(exclude_patients, run)
     kept = withdrawn.leave_out_rows(table, str(run.predictions))
     if len(kept) < len(table):
         facts = _without(facts, run, withdrawn, set(kept["sample_id"]))
         table = kept
-    result = write_audit(
+    return write_audit(
         out,
         table[table["split"] == Split.TEST].reset_index(drop=True),
         replace(facts, title=f"{facts.title}, audited again"),
@@ -77,7 +90,21 @@ def audit(
         bootstrap=config.audit.bootstrap,
         seed=config.seed_everything,
     )
-    return result, out
+
+
+def _empty(out: Path) -> Path:
+    """Refuses a folder that holds anything: the earlier report would be lost."""
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise RunError(f"{out}: exists and is not an empty folder. Choose another one with --out.")
+    return out
+
+
+def _tell(result: AuditResult) -> None:
+    """What the reader of the console must know about the table, before its figures."""
+    for note in result.table.notes:
+        say(f"note: {note}")
+    if not result.table.attributes:
+        say("note: No --attributes were given, so nothing is said about subgroups.")
 
 
 def _without(facts: ReportFacts, run: RunLayout, withdrawn: Withdrawn, kept: set[str]) -> ReportFacts:

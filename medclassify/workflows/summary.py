@@ -6,27 +6,37 @@ from medclassify.workflows.fit import Fitted
 from medclassify.workflows.predict import Predicted
 
 _SHOWN = 20
+_RATES = ("sensitivity", "specificity")
 
 
 def auroc_table(audit: AuditResult) -> str:
-    """AUROC with its interval, and sensitivity and specificity at the frozen threshold, one line a finding."""
+    """AUROC with its interval, and sensitivity and specificity at the frozen threshold, one line a finding.
+
+    Why a number is not estimable stands below the table: it would break its columns.
+    """
     rows: dict[str, dict[str, Estimate]] = {}
     counts: dict[str, tuple[int, int]] = {}
     for row in audit.estimates:
         if row.attribute == "all":
             rows.setdefault(row.finding, {})[row.metric] = row.estimate
             counts[row.finding] = (row.n_pos, row.n)
-    width = max(map(len, rows), default=7)
-    lines = [f"{'finding':{width}}  positives  AUROC (95% CI)        sensitivity  specificity"]
+    table = [["finding", "positives", "AUROC (95% CI)", "sensitivity", "specificity"]]
+    reasons: dict[tuple[str, str], list[str]] = {}
     for finding, estimates in rows.items():
         positives, n = counts[finding]
-        lines.append(
-            f"{finding:{width}}  {positives:4d}/{n:<4d}  {_figure(estimates.get('auroc'), interval=True):20}  "
-            f"{_figure(estimates.get('sensitivity')):11}  {_figure(estimates.get('specificity'))}"
-        )
+        figures = [_figure(estimates.get("auroc"), interval=True), *(_figure(estimates.get(name)) for name in _RATES)]
+        table.append([finding, f"{positives:4d}/{n}", *figures])
+        for name in ("auroc", *_RATES):
+            estimate = estimates.get(name)
+            if estimate is not None and estimate.value is None and estimate.note:
+                reasons.setdefault((finding, estimate.note), []).append(name.replace("auroc", "AUROC"))
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    lines = ["  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip() for row in table]
+    lines += [f"{finding}: {', '.join(names)} not estimable ({note})" for (finding, note), names in reasons.items()]
     if audit.macro_auroc is not None and len(rows) > 1:
-        left_out = f" (without {', '.join(audit.macro_left_out)})" if audit.macro_left_out else ""
-        lines.append(f"macro AUROC {audit.macro_auroc:.3f}{left_out}")
+        left_out = [finding for finding, estimates in rows.items() if estimates["auroc"].value is None]
+        without = f" (without {', '.join(left_out)})" if left_out else ""
+        lines.append(f"macro AUROC {audit.macro_auroc:.3f}{without}")
     return "\n".join(lines)
 
 
@@ -65,7 +75,7 @@ def prediction_lines(predicted: Predicted) -> str:
 
 def _figure(estimate: Estimate | None, *, interval: bool = False) -> str:
     if estimate is None or estimate.value is None:
-        return f"not estimable{f' ({estimate.note})' if estimate and estimate.note else ''}"
+        return "no threshold" if estimate is None else "not estimable"
     if not interval or estimate.ci_low is None or estimate.ci_high is None:
         return f"{estimate.value:.3f}"
     return f"{estimate.value:.3f} ({estimate.ci_low:.3f}-{estimate.ci_high:.3f})"
