@@ -66,6 +66,11 @@ def _index_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _index(arguments: argparse.Namespace, overrides: Sequence[str]) -> None:
+    from medclassify.workflows.checks import require_sources, require_table_name
+
+    require_table_name(arguments.out)
+    require_sources(arguments.sources)
+
     from medclassify.workflows.consent import hashed, patient_hasher
     from medclassify.workflows.index import index
 
@@ -126,7 +131,11 @@ def _fit(arguments: argparse.Namespace, overrides: Sequence[str]) -> None:
             config = without_ids(config)
         print(config_to_yaml(config), end="")
         return
-    load_config(path, overrides)  # a typing error is told before seconds go into importing torch
+    config = load_config(path, overrides)  # what was mistyped is told before seconds go into importing torch
+    from medclassify.workflows.checks import require_data
+
+    if arguments.ckpt_path is None:
+        require_data(config.data)
 
     from medclassify.workflows.fit import fit
     from medclassify.workflows.summary import fit_summary
@@ -145,6 +154,12 @@ def _evaluate_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _evaluate(arguments: argparse.Namespace, overrides: Sequence[str]) -> None:
+    from medclassify.workflows import checks
+
+    checks.finished_run(arguments.run)
+    checks.require_manifest(arguments.manifest)
+    checks.require_new_folder(arguments.out or checks.default_folder(arguments.run, arguments.manifest))
+
     from medclassify.workflows.evaluate import evaluate
     from medclassify.workflows.summary import auroc_table
 
@@ -164,6 +179,12 @@ def _predict_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _predict(arguments: argparse.Namespace, overrides: Sequence[str]) -> None:
+    from medclassify.workflows import checks
+
+    checks.finished_run(arguments.run)
+    checks.require_table_name(arguments.out)
+    checks.require_sources(arguments.sources)
+
     from medclassify.workflows.predict import predict
     from medclassify.workflows.summary import prediction_lines
 
@@ -185,10 +206,16 @@ def _audit_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _audit(arguments: argparse.Namespace, overrides: Sequence[str]) -> None:
+    from medclassify.runs import RunLayout
+    from medclassify.workflows import checks
+
+    attributes = tuple(name.strip() for name in arguments.attributes.split(",") if name.strip())
+    if arguments.run is None or arguments.predictions is None:
+        checks.require_columns(attributes, RunLayout.open(arguments.run) if arguments.run else None, arguments.predictions)
+
     from medclassify.workflows.audit import audit
     from medclassify.workflows.summary import auroc_table
 
-    attributes = tuple(name.strip() for name in arguments.attributes.split(",") if name.strip())
     result, out = audit(arguments.run, arguments.predictions, attributes, arguments.out, arguments.exclude_patients)
     print(auroc_table(result))
     print(f"wrote {out}/report.html, estimates.csv, gaps.csv and audit.json")
@@ -204,6 +231,12 @@ def _explain_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _explain(arguments: argparse.Namespace, overrides: Sequence[str]) -> None:
+    from medclassify.workflows import checks
+
+    checks.require_finding(checks.finished_run(arguments.run), arguments.finding)
+    checks.require_new_folder(arguments.out)
+    checks.require_sources(arguments.sources)
+
     from medclassify.workflows.explain import explain
 
     count, sanity = explain(arguments.run, arguments.sources, arguments.out, arguments.finding, arguments.exclude_patients)

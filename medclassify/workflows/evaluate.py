@@ -6,11 +6,12 @@ from pathlib import Path
 
 from medclassify.audit import AuditResult, ReportFacts, describe_splits, write_audit
 from medclassify.config import DataConfig, load_config
-from medclassify.errors import ManifestError, RunError
+from medclassify.errors import ManifestError
 from medclassify.manifest import Manifest, keep_samples, read_manifest
 from medclassify.records import Split
 from medclassify.runs import RunLayout
 from medclassify.runs.provenance import read_provenance
+from medclassify.workflows.checks import default_folder, finished_run, require_manifest, require_new_folder
 from medclassify.workflows.consent import Withdrawn, data_statements, excluded_patients
 from medclassify.workflows.console import warn
 from medclassify.workflows.dataset import prepare, with_attributes
@@ -38,11 +39,11 @@ def evaluate(
         ManifestError: The manifest lacks the model's findings or the config's attributes.
         RunError: The folder holds something already.
     """
-    run = RunLayout.open(run_folder)
+    run = finished_run(run_folder)
+    require_manifest(manifest_path)
     name = manifest_path.stem if manifest_path else "test"
-    out = out or run.root.with_name(f"{run.root.name}-on-{name}")
-    if out.exists() and any(out.iterdir()):
-        raise RunError(f"{out}: is not empty. Choose another folder with --out.")
+    out = out or default_folder(run_folder, manifest_path)
+    require_new_folder(out)
     scorer, config = Scorer.of_run(run.model), load_config(run.config)
     manifest = _labelled(read_manifest(manifest_path or run.manifest), scorer)
     if manifest_path is None:

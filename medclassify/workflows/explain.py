@@ -4,9 +4,8 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from medclassify.errors import ConfigError, RunError
 from medclassify.manifest import keep_samples
-from medclassify.runs import RunLayout
+from medclassify.workflows.checks import finished_run, require_finding, require_new_folder, require_sources
 from medclassify.workflows.consent import Withdrawn
 from medclassify.workflows.dataset import prepare
 from medclassify.workflows.explanations import Case, write_explanations
@@ -35,12 +34,11 @@ def explain(
         ConfigError: The model has no such finding.
         RunError: The folder is not empty.
     """
-    run = RunLayout.open(run_folder)
+    run = finished_run(run_folder)
+    require_finding(run, finding)
+    require_new_folder(out)
+    require_sources(sources)
     scorer = Scorer.of_run(run.model)
-    if finding is not None and finding not in scorer.bundle.findings:
-        raise ConfigError(f"--finding {finding!r}: the model predicts {', '.join(scorer.bundle.findings)}.")
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise RunError(f"{out}: exists and is not an empty folder. Choose another one with --out.")
     index = json.loads((run.explain / "index.json").read_text(encoding="utf-8"))
     manifest, unreadable = samples_of(sources, Withdrawn.of(exclude_patients, run))
     manifest, foreign = keep_learnt(manifest, scorer.bundle.modalities)

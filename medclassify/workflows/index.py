@@ -8,7 +8,6 @@ from pathlib import Path
 import pandas as pd
 
 from medclassify.config import DataConfig
-from medclassify.errors import ConfigError, ManifestError
 from medclassify.manifest import (
     Manifest,
     PatientHasher,
@@ -26,11 +25,9 @@ from medclassify.manifest import (
 from medclassify.phantom import render_dataset
 from medclassify.records import Exclusion
 from medclassify.workflows.cache import cache_folder
+from medclassify.workflows.checks import PHANTOM, TABLES, locate_labels, require_table_name
 from medclassify.workflows.console import progress, say, warn
 from medclassify.workflows.headers import read_headers
-
-PHANTOM = "phantom"
-_MANIFESTS = (".parquet", ".csv")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,6 +51,7 @@ def index(
     sources: Sequence[str], labels: str, *, out: Path, label_format: str = "auto", exclude_patients: Sequence[str] = ()
 ) -> Indexed:
     """The verb: writes a manifest, and beside it ``<out>.exclusions.csv`` and, where there are any, ``<out>.boxes.parquet``."""
+    require_table_name(out)
     data = DataConfig(source=sources[0], labels=labels, format=label_format, exclude_patients=tuple(exclude_patients))  # type: ignore[arg-type]
     indexed = index_files(data, [Path(source) for source in sources])
     write_manifest(indexed.manifest, out)
@@ -72,7 +70,7 @@ def index_data(data: DataConfig) -> Indexed:
     source = Path(data.source)
     if data.source == PHANTOM:
         return _index_phantom(data)
-    if source.suffix in _MANIFESTS and source.is_file():
+    if source.suffix in TABLES and source.is_file():
         manifest, exclusions, notes = without_patients(read_manifest(source), data.exclude_patients, PatientHasher())
         for note in (f"manifest {source}: {len(manifest)} samples", *manifest.notes, *notes):
             say(note)
@@ -83,11 +81,7 @@ def index_data(data: DataConfig) -> Indexed:
 
 def index_files(data: DataConfig, sources: Sequence[Path], *, synthetic: bool = False) -> Indexed:
     """Reads every header below the sources and joins the labels."""
-    if not data.labels:
-        raise ConfigError(
-            f"data.labels is not set, and {sources[0]} is not a manifest. Name the label table with --data.labels FILE."
-        )
-    labels = read_labels(_locate(data.labels, sources), data.format, findings=data.findings)
+    labels = read_labels(locate_labels(data.labels, sources), data.format, findings=data.findings)
     for note in labels.notes:
         say(f"  {note}")  # before anything is joined: a wrong guess of the format must not stay unseen
     hasher = PatientHasher()
@@ -126,15 +120,6 @@ def _index_phantom(data: DataConfig) -> Indexed:
         source=str(dataset), labels=str(dataset / "labels.csv"), findings=data.findings, exclude_patients=data.exclude_patients
     )
     return index_files(phantom, [dataset / "images"], synthetic=True)
-
-
-def _locate(labels: str, sources: Sequence[Path]) -> Path:
-    inside = [source / labels for source in sources if source.is_dir()]
-    for candidate in (Path(labels), *inside):
-        if candidate.is_file():
-            return candidate
-    looked = ", ".join(str(path) for path in (Path(labels), *inside))
-    raise ManifestError(f"no label table: looked for {looked}. Name it with --data.labels FILE.")
 
 
 def _choose(manifest: Manifest, data: DataConfig) -> Manifest:

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from medclassify.errors import ConfigError
 from medclassify.manifest import Manifest, keep_samples, read_manifest, unlabelled_manifest, write_exclusions
 from medclassify.records import Exclusion
-from medclassify.runs import RunLayout, atomic_path
+from medclassify.runs import atomic_path
+from medclassify.workflows.checks import finished_run, require_sources, require_table_name
 from medclassify.workflows.consent import Withdrawn
 from medclassify.workflows.console import say, warn
 from medclassify.workflows.dataset import prepare
@@ -46,9 +46,9 @@ def predict(run_folder: Path, sources: Sequence[str], out: Path, exclude_patient
     Raises:
         MedclassifyError: The run, the sources or the output name is not usable.
     """
-    if out.suffix not in (".parquet", ".csv"):
-        raise ConfigError(f"--out {out}: unknown kind of table {out.suffix!r}. Name it .parquet or .csv.")
-    run = RunLayout.open(run_folder)
+    run = finished_run(run_folder)
+    require_table_name(out)
+    require_sources(sources)
     scorer = Scorer.of_run(run.model)
     if scorer.bundle.synthetic:
         warn("this model learnt from SYNTHETIC images: its probabilities mean nothing for patients")
