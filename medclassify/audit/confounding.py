@@ -17,9 +17,9 @@ from medclassify.audit.table import AuditTable
 from medclassify.audit.words import estimate_text, number, p_value
 from medclassify.records import Estimate, Status
 
-ALARM_P = 0.001
 ALARM_RATIO = 2.0
 ALARM_AUROC = 0.60
+SHOWN_P = 0.05
 _LEAST_LEVEL = 20
 """A prevalence from fewer samples takes no part in the ratio: one positive more would double it."""
 
@@ -33,7 +33,8 @@ class Confounding:
         attribute: The attribute.
         levels: (subgroup, samples, positives) of each level.
         p: χ² test of equal prevalence, corrected for repeated patients; None where there are too few positives.
-        ratio: Highest over lowest prevalence among levels of 20 samples or more (infinite where the lowest is 0), or None.
+        ratio: Highest over lowest prevalence among levels of 20 samples or more (infinite where the lowest is 0); None where
+            p is, for a ratio of so few is chance.
         alone: AUROC of the attribute as the only predictor, its levels ranked by their prevalence here: at best.
         model: The model's AUROC over all samples.
         within: The model's AUROC over pairs of samples of the same level.
@@ -50,11 +51,17 @@ class Confounding:
 
     @property
     def alarm(self) -> bool:
-        """Prevalence differs strongly, so that overall AUROC and subgroup gaps may be inflated by it."""
-        if self.p is None or self.p >= ALARM_P:
-            return False
+        """Prevalence differs so much here that overall AUROC and subgroup gaps may be inflated by it.
+
+        Size alone decides: a difference that a small sample cannot show with a small p can mislead a network all the same.
+        """
         telling = self.alone.value is not None and self.alone.value >= ALARM_AUROC
         return telling or (self.ratio is not None and self.ratio >= ALARM_RATIO)
+
+    @property
+    def shown(self) -> bool:
+        """The sample shows a difference of prevalence, and not only chance."""
+        return self.p is not None and self.p < SHOWN_P
 
     @property
     def drop(self) -> float | None:
@@ -119,13 +126,14 @@ def prevalence_p(levels: Sequence[Cell]) -> float | None:
 def _row(whole: Cell, attribute: str, levels: Sequence[Cell], within: Estimate) -> Confounding:
     large = [cell.n_pos / cell.n for cell in levels if cell.n >= _LEAST_LEVEL]
     ratio = None
-    if len(large) >= 2 and max(large) > 0:
+    p = prevalence_p(levels)
+    if p is not None and len(large) >= 2 and max(large) > 0:
         ratio = max(large) / min(large) if min(large) > 0 else float("inf")
     return Confounding(
         whole.finding,
         attribute,
         tuple((cell.subgroup, cell.n, cell.n_pos) for cell in levels),
-        prevalence_p(levels),
+        p,
         ratio,
         _alone(levels),
         metrics.auroc(whole.positive, whole.score, patients=whole.patients),

@@ -46,14 +46,13 @@ def subgroup_views(result: AuditResult, draw: Forest) -> list[SubgroupView]:
 
 def confounding_table(result: AuditResult, *, alarms: bool) -> TableView | None:
     """Prevalence by subgroup; the attribute alone, the model, and the model within levels, side by side."""
+    pairs = sorted((row for row in result.confounding if row.alarm is alarms), key=lambda row: not row.shown)
     rows = []
-    for row in result.confounding:
-        if row.alarm is not alarms:
-            continue
+    for row in pairs:
         shares = " · ".join(f"{level} {_share(n_pos, n)}" for level, n, n_pos in row.levels)
         within = _plain(row.within)
         drop = "" if row.drop is None else f"{gap_number(-row.drop, 'auroc')} to overall"
-        chip = Chip("! confounded", "fail") if row.alarm else None
+        chip = (Chip("! confounded", "fail") if row.shown else Chip("? may be chance", "insufficient")) if row.alarm else None
         names = Td(row.finding, sub=f"by {shown(row.attribute)}", chip=chip)
         model, alone = Td(_plain(row.model)), Td(_plain(row.alone))
         rows.append((names, Td(shares, kind="words"), Td(p_value(row.p)), alone, model, Td(within, sub=drop)))
@@ -67,8 +66,17 @@ def confounding_table(result: AuditResult, *, alarms: bool) -> TableView | None:
         "AUROC of the model",
         "Model within levels",
     )
-    caption = "Prevalence differs strongly between subgroups" if alarms else "Prevalence by subgroup: no strong difference"
-    return TableView(caption, head, tuple(rows), kind="stack")
+    if alarms:
+        caption = "Prevalence differs much between these subgroups"
+        foot = (
+            "? may be chance: the difference is large here, but p is .05 or more, so this sample does not show it either way."
+        )
+        return TableView(caption, head, tuple(rows), foot if any(not row.shown for row in pairs) else "", "stack")
+    foot = (
+        "That a difference is small here does not show that there is none: in a small sample see the interval of the "
+        "attribute’s AUROC. p “–”: fewer than 10 samples with or without the finding, so nothing is shown either way."
+    )
+    return TableView("Prevalence by subgroup: no large difference in this sample", head, tuple(rows), foot, "stack")
 
 
 def failing_table(result: AuditResult) -> TableView | None:

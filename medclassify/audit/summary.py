@@ -145,7 +145,7 @@ def warnings(result: AuditResult, facts: ReportFacts) -> list[str]:
         lines.append("Patients or images stand in two splits; see Data.")
     if facts.sanity is not None and not facts.sanity.get("passed", False):
         lines.append("The explanation sanity check failed: the saliency maps do not depend on what the network learnt.")
-    lines += [row.line for row in result.confounding if row.alarm]
+    lines += _confounding_lines(result)
     for point in facts.operating_points:
         if point.warning:
             lines.append(point.warning if point.warning.startswith(point.finding) else f"{point.finding}: {point.warning}")
@@ -153,6 +153,22 @@ def warnings(result: AuditResult, facts: ReportFacts) -> list[str]:
         lines.append(f"The macro AUROC leaves out {'; '.join(result.macro_left_out)}.")
     lines += result.table.notes
     return list(dict.fromkeys(line.strip() for line in lines if line.strip()))
+
+
+def _confounding_lines(result: AuditResult) -> list[str]:
+    """A line for each large difference of prevalence that the sample shows; one line for those that may be chance."""
+    alarms = [row for row in result.confounding if row.alarm]
+    lines = [row.line for row in alarms if row.shown]
+    unsure = [f"{row.finding} by {shown(row.attribute)}" for row in alarms if not row.shown]
+    if unsure:
+        names = "; ".join(unsure[:_MOST_LINES]) + (
+            f" and {len(unsure) - _MOST_LINES} more" if len(unsure) > _MOST_LINES else ""
+        )
+        lines.append(
+            f"Prevalence differs much between subgroups, but that may be chance in a sample of this size (p ≥ .05): {names}. "
+            "Whether the attribute gives the finding away is not shown either way; see Subgroups."
+        )
+    return lines
 
 
 def _has(result: AuditResult, metric: str) -> bool:

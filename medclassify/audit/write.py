@@ -126,6 +126,7 @@ def audit_json(result: AuditResult, facts: ReportFacts) -> dict[str, Any]:
                 "auroc_of_model": asdict(row.model),
                 "auroc_within_levels": asdict(row.within),
                 "alarm": row.alarm,
+                "shown": row.shown,
             }
             for row in result.confounding
         ],

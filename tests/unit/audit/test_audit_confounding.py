@@ -7,7 +7,7 @@ from scipy.stats import chi2_contingency
 
 from medclassify.audit import audit_table
 from medclassify.audit.cells import finding_cells
-from medclassify.audit.confounding import confounding_rows, prevalence_p
+from medclassify.audit.confounding import Confounding, confounding_rows, prevalence_p
 from medclassify.records import Status
 
 
@@ -82,6 +82,23 @@ def test_too_few_positives_ring_nothing(make_predictions) -> None:
     assert row.p is None
     assert not row.alarm
     assert row.within.status is Status.NOT_ESTIMABLE
+
+
+def test_size_rings_and_p_only_says_whether_the_sample_shows_it(make_predictions) -> None:
+    """30 % against 63 % rings whatever its p; 30 % against 33 % never does."""
+
+    def planted(n: int, high: float) -> Confounding:
+        predictions = make_predictions(n, findings=("Effusion",))
+        for view, share in (("AP", high), ("PA", 0.3)):
+            rows = predictions.index[predictions["view"] == view]
+            predictions.loc[rows, "target"] = (np.arange(len(rows)) < share * len(rows)).astype(int)
+        return rows_of(predictions, ["view"])["Effusion", "view"]
+
+    large, small, many = planted(200, 0.63), planted(30, 0.63), planted(20_000, 0.33)
+    assert (large.alarm, large.shown) == (True, True)
+    assert large.p is not None
+    assert (small.alarm, small.shown) == (True, False)
+    assert (many.alarm, many.shown) == (False, True)
 
 
 def test_a_level_without_the_finding_is_no_division_by_zero(make_predictions) -> None:

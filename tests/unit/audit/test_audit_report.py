@@ -265,6 +265,23 @@ def test_a_shortcut_is_warned_of_at_the_top(make_predictions, write) -> None:
     assert "among samples of the same view" in top
 
 
+def test_a_large_difference_is_never_folded_away_and_never_called_none(make_predictions, write) -> None:
+    predictions = make_predictions(48, findings=("Effusion",))
+    predictions["view"], predictions["sex"] = ["AP", "PA"] * 24, ["F", "F", "M", "M"] * 12
+    predictions["target"] = [1, 1] * 5 + [1, 0] * 6 + [0, 0] * 13  # 11 of 24 in AP, 5 of 24 in PA: p = .07
+    page = write(predictions, full_facts(), ("view",))
+    assert "? may be chance" in page.text
+    assert "is not shown either way; see Subgroups" in page.text[: page.text.index("Data and flow")]
+    assert "no large difference" not in page.text
+    assert "strong difference" not in page.text
+    both = write(predictions, full_facts(), ("view", "sex")).text
+    assert "Prevalence by subgroup of 1 other pair of" in both
+    honest = write(make_predictions(600, findings=("Effusion",)), full_facts(), ("view",)).text
+    assert "Prevalence by subgroup of 1 pair of" in honest
+    assert "does not show that there is none" in honest
+    assert "may be chance" not in honest[: honest.index("Methods")]
+
+
 def test_a_failing_gap_is_named_at_the_top(make_predictions, write) -> None:
     page = write(make_predictions(1500, weaker_in="F"), full_facts())
     top = page.text[: page.text.index("Data and flow")]
