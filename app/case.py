@@ -1,7 +1,5 @@
 """The case page: one sample with its image, what the model says, and what the reader says."""
 
-import html
-
 import pandas as pd
 import streamlit as st
 
@@ -45,7 +43,7 @@ def show_case(run: ReviewRun, store: ReviewStore, sample_id: str) -> None:
 def _show_navigation(run: ReviewRun, sample_id: str) -> None:
     queue = session.queue(run)
     place = queue.index(sample_id) if sample_id in queue else None
-    back, previous, following, text, who = st.columns([1.2, 1.2, 1.2, 3, 1.8], vertical_alignment="center")
+    back, previous, following, text, who = st.columns([1.2, 1.2, 1.2, 2.4, 2.4], vertical_alignment="center")
     back.button("Worklist", icon=":material/list:", shortcut="W", width="stretch", on_click=session.leave_sample)
     for at, label, shortcut, step in ((previous, "Previous", "Left", -1), (following, "Next", "Right", 1)):
         to = place + step if place is not None else -1
@@ -61,10 +59,7 @@ def _show_navigation(run: ReviewRun, sample_id: str) -> None:
     where = f"{place + 1:,} of {len(queue):,}" if place is not None else "not in the list"
     text.markdown(f"**{plain(sample_id)}** · {where}")
     with who:
-        if session.reader():
-            st.html(f'<div class="mc-reader">Reader <b>{html.escape(session.reader())}</b></div>')
-        else:
-            session.ask_reader(label_visibility="collapsed")
+        session.show_reader()
 
 
 def _show_facts(run: ReviewRun, predictions: pd.DataFrame) -> None:

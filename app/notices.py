@@ -17,6 +17,7 @@ _STYLE = """
 <style>
 [data-testid="stMainBlockContainer"] {padding: .7rem 1.6rem 1rem; max-width: 2400px;}
 [data-testid="stMainBlockContainer"] > [data-testid="stVerticalBlock"] {gap: .7rem;}
+[data-testid="stElementContainer"]:has(script) {display: none;}
 [data-testid="stHeader"] {height: 2rem; background: transparent; pointer-events: none;}
 [data-testid="stHeader"] * {pointer-events: auto;}
 [data-testid="stImage"], [data-testid="stImage"] > * {width: 100%;}
@@ -47,7 +48,7 @@ _STYLE = """
 }
 .mc-legend {display: flex; align-items: center; gap: .5rem; font-size: .8rem;}
 .mc-legend img {height: .7rem; width: 9rem; border-radius: 2px;}
-.mc-reader {text-align: right; font-size: .9rem;}
+.mc-reader {text-align: right; font-size: .9rem; overflow: hidden; text-overflow: ellipsis; white-space: nowrap;}
 </style>
 """
 

@@ -7,6 +7,7 @@ import streamlit as st
 
 from app import session
 from app.case import show_case
+from app.keys import show_keys
 from app.notices import icon, show_standing, show_style, show_warnings
 from app.text import plain
 from app.worklist import show_worklist
@@ -17,6 +18,7 @@ def main(arguments: list[str]) -> None:
     """Shows the worklist, or the sample that the address names."""
     st.set_page_config(page_title="Review · medclassify", page_icon=icon(), layout="wide")
     show_style()
+    show_keys()
     if not arguments:
         show_standing("")
         st.error("No run was named. Start this page with: medclassify review RUN")

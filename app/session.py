@@ -4,6 +4,7 @@ The current sample and the reader stand in the address, so that a refresh, a boo
 """
 
 import gc
+import html
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Literal
@@ -83,25 +84,31 @@ def reader() -> str:
     return st.query_params.get("reader", "").strip()[:MAX_READER]
 
 
-def ask_reader(label_visibility: Literal["visible", "collapsed"] = "visible") -> None:
-    """Shows the field for the reader's name."""
-    st.session_state.setdefault("ask_reader", reader())
-    st.text_input(
-        "Reader",
-        key="ask_reader",
-        max_chars=MAX_READER,
-        placeholder="Your name or initials",
-        label_visibility=label_visibility,
-        on_change=_reader_said,
-    )
+def show_reader() -> None:
+    """Shows who is reading, or asks. A name once given is no longer a field: a stray key must not make another reader of it."""
+    if not reader():
+        st.text_input(
+            "Reader",
+            key="ask_reader",
+            max_chars=MAX_READER,
+            placeholder="Your name or initials",
+            label_visibility="collapsed",
+            on_change=_reader_said,
+        )
+        return
+    with st.container(horizontal=True, horizontal_alignment="right", vertical_alignment="center", gap="xsmall"):
+        st.html(f'<div class="mc-reader">Reader <b>{html.escape(reader())}</b></div>')
+        st.button("Change reader", width="content", on_click=_reader_leaves)
 
 
 def _reader_said() -> None:
     name = st.session_state["ask_reader"].strip()
     if name:
         st.query_params["reader"] = name
-    else:
-        st.query_params.pop("reader", None)
+
+
+def _reader_leaves() -> None:
+    st.query_params.pop("reader", None)
 
 
 # --- the worklist

@@ -19,7 +19,7 @@ def show_worklist(run: ReviewRun, store: ReviewStore) -> None:
     title, who = st.columns([3, 1], vertical_alignment="bottom")
     title.subheader("Worklist", anchor=False)
     with who:
-        session.ask_reader()
+        session.show_reader()
     finding, chosen = _filters(run)
     rows = filter_worklist(session.worklist(run, store, finding), chosen)
     session.show_message()

@@ -115,6 +115,66 @@ def test_a_case_is_read_from_the_worklist_to_the_next(demo: tuple[str, Path], pa
     assert watch.errors == []
 
 
+def test_enter_commits_the_readers_name_and_the_next_key_is_no_letter_of_it(demo: tuple[str, Path], page: Page) -> None:
+    address, run = demo
+    page.goto(address)
+    page.get_by_placeholder("Your name or initials").click()
+    page.keyboard.type("RK")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("Reader RK")).to_be_visible()
+    settled(page)
+    page.keyboard.press("s")
+    expect(page.get_by_text("1 of 12")).to_be_visible()
+    image_source(page)
+    settled(page)
+    page.keyboard.press("a")
+    expect(page.get_by_text("Your decisions on this sample (1)")).to_be_visible()
+    assert [decision.reader for decision in ReviewStore(run / "reviews.sqlite").decisions() if "RK" in decision.reader] == [
+        "RK"
+    ]
+
+    page.get_by_role("button", name="Change reader").click()  # and nobody reads until another name is given
+    expect(page.get_by_placeholder("Your name or initials")).to_have_value("")
+    expect(page.get_by_role("button", name="Accept Shortcut A", exact=True)).to_be_disabled()
+
+
+def test_keys_work_after_a_click_on_anything_but_a_text_field(demo: tuple[str, Path], page: Page) -> None:
+    page.goto(f"{demo[0]}/?reader=clicks")
+    page.get_by_role("combobox", name="Finding").click()
+    page.get_by_role("option", name="nodule").click()
+    expect(page.get_by_role("combobox", name="Finding")).to_have_value("nodule")
+    page.wait_for_timeout(500)
+    settled(page)
+    page.keyboard.press("s")
+    place = page.get_by_text(re.compile(r"· \d+ of \d+"))
+    for step, held in enumerate(("Grey levels", "Invert", "Show reference label", "slider", "effusion"), start=1):
+        expect(place).to_contain_text(f"{step} of ")
+        image_source(page)
+        settled(page)
+        if held == "slider":
+            thumb = page.get_by_role("slider").first.bounding_box()
+            assert thumb is not None
+            page.mouse.move(thumb["x"] + thumb["width"] / 2, thumb["y"] + thumb["height"] / 2)
+            page.mouse.down()
+            page.mouse.move(thumb["x"] + 40, thumb["y"] + thumb["height"] / 2)
+            page.mouse.up()
+        elif held == "effusion":
+            page.get_by_role("button", name=held, exact=True).click()
+        else:
+            page.get_by_text(held, exact=True).click()
+        page.wait_for_timeout(500)
+        settled(page)
+        page.keyboard.press("ArrowRight")
+    expect(place).to_contain_text("6 of ")
+    page.get_by_placeholder("Comment (stored with your verdict)").click()
+    page.keyboard.type("w")  # a text field holds the key back, until the comment is done
+    page.keyboard.press("Control+Enter")
+    expect(page.get_by_placeholder("Comment (stored with your verdict)")).not_to_be_focused()
+    settled(page)
+    page.keyboard.press("w")
+    expect(page.get_by_role("button", name="Open the first to read")).to_be_visible()
+
+
 def test_a_double_click_gives_one_verdict(demo: tuple[str, Path], page: Page) -> None:
     address, run = demo
     page.goto(f"{address}/?reader=twice&sample=sample-003")

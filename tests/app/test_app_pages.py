@@ -187,6 +187,17 @@ def test_without_a_name_nothing_can_be_judged(build_run, open_page: Open) -> Non
     assert not button(page, "Accept").disabled
 
 
+def test_a_name_once_given_is_changed_by_a_button_alone(build_run, open_page: Open) -> None:
+    for address in ({}, {"sample": "sample-003"}):
+        page = open_page(build_run(), reader="Dr Ida", **address)
+        assert all(field.key != "ask_reader" for field in page.text_input)
+        assert "Reader <b>Dr Ida</b>" in words(page)
+        button(page, "Change reader").click().run()
+        assert "reader" not in page.query_params
+        page.text_input(key="ask_reader").input("Dr Oz").run()
+        assert page.query_params["reader"] in ("Dr Oz", ["Dr Oz"])
+
+
 def test_another_readers_verdicts_are_not_shown(build_run, open_page: Open) -> None:
     run = build_run()
     page = open_page(run, reader="Dr Ida", sample="sample-003")

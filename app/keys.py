@@ -1,0 +1,28 @@
+"""Hands the keyboard back to the page's shortcuts, which rest while any input has the focus, a switch or a slider too."""
+
+import streamlit as st
+
+# Streamlit offers no such setting (1.67): its shortcuts are held back by every <input>, whatever its type. A reader who has
+# clicked a switch, let go of a slider, picked from a list or ended a line with Enter is typing no more, so the focus goes.
+# The timer runs after Streamlit's own handlers; without text in the field there is nothing that leaving it could lose.
+_SCRIPT = """
+<script>
+if (!window.mcKeys) {
+  window.mcKeys = true;
+  const leave = (kinds) => setTimeout(() => {
+    if (document.activeElement?.matches(kinds)) document.activeElement.blur();
+  });
+  const switches = "input[type=checkbox], input[type=radio], input[type=range], [role=slider]";
+  for (const kind of ["pointerup", "click"]) document.addEventListener(kind, (event) =>
+    leave(event.target.closest?.("[role=option]") ? "input" : switches), true);
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && !event.isComposing) leave(event.ctrlKey || event.metaKey ? "input, textarea" : "input");
+  }, true);
+}
+</script>
+"""
+
+
+def show_keys() -> None:
+    """Adds the script, once a page; it draws nothing."""
+    st.html(_SCRIPT, unsafe_allow_javascript=True)
