@@ -9,7 +9,8 @@ from medclassify.audit.cells import Cell, FindingCells
 from medclassify.audit.facts import ExplainedCase
 from medclassify.audit.figures import reliability_figure, roc_figure
 from medclassify.audit.results import AuditResult
-from medclassify.audit.words import calibration_words, estimate_text, number
+from medclassify.audit.summary import calibration_sentence
+from medclassify.audit.words import estimate_text, number
 
 Panel = tuple[str, Markup, str]
 _TRUTH = {1: "present", 0: "absent", None: "not labelled"}
@@ -37,16 +38,10 @@ def reliability_panels(result: AuditResult, cells: list[FindingCells]) -> list[P
         row = result.estimate(cell.finding, "calibration_intercept")
         if row is None or row.estimate.value is None:
             continue
-        caption = calibration_caption(result, cell.finding)
+        caption = calibration_sentence(result, cell.finding)
         bins = metrics.reliability_bins(cell.positive, cell.score, patients=cell.patients)
         panels.append((cell.finding, reliability_figure(cell.finding, bins, cell.score, caption), caption))
     return panels
-
-
-def calibration_caption(result: AuditResult, finding: str) -> str:
-    """Calibration of one finding in words."""
-    rows = (result.estimate(finding, name) for name in ("calibration_intercept", "calibration_slope", "oe_ratio"))
-    return calibration_words({row.metric: row.estimate for row in rows if row is not None})
 
 
 def case_view(case: ExplainedCase) -> dict[str, str]:

@@ -13,7 +13,7 @@ from medclassify.audit.cells import finding_cells
 from medclassify.audit.facts import ReportFacts
 from medclassify.audit.gap_row import GapVerdict
 from medclassify.audit.results import AuditResult
-from medclassify.audit.views import verdict_chip
+from medclassify.audit.views import few, verdict_chip
 from medclassify.config import HumanStatements
 
 _TEMPLATES = Path(__file__).parent / "templates"
@@ -75,6 +75,7 @@ def _tables(result: AuditResult, facts: ReportFacts) -> dict[str, Any]:
         "labels_table": sections.labels_table(facts),
         "data_table": sections.flat_table("About the data", facts.data),
         "performance_table": sections.performance_table(result),
+        "rates_table": sections.rates_table(result),
         "threshold_table": sections.threshold_table(result, facts),
         "errors_table": sections.errors_table(result),
         "calibration_table": sections.calibration_table(result),
@@ -103,6 +104,7 @@ def _texts(result: AuditResult, facts: ReportFacts) -> dict[str, Any]:
         "statements": said,
         "chips": {str(verdict).lower(): verdict_chip(verdict) for verdict in GapVerdict},
         "repeat": result.table.patients_repeat,
+        "few": few(result.table.patients_repeat),
         "bootstrap": f"{result.bootstrap:,}",
         "seed": result.seed,
         "margin": f"{result.margin:g} ({100 * result.margin:g} percentage points)",

@@ -9,11 +9,13 @@ import pandas as pd
 from medclassify.audit.cells import Cell, finding_cells
 from medclassify.audit.facts import ReportFacts
 from medclassify.audit.results import AuditResult
-from medclassify.audit.views import TableView, Td, count_text, estimate_cell, shown, unstable_foot, words
-from medclassify.audit.words import LABELS, estimate_text, number, span, with_signs
+from medclassify.audit.views import Chip, TableView, Td, count_text, estimate_cell, shown, unstable_foot, words
+from medclassify.audit.words import LABELS, band_text, beside_band, number, with_signs
 from medclassify.records import EstimateRow
 
 _CONFIDENT_ERRORS = 8
+_RANKING = ("auroc", "auprc")
+_RATES = ("sensitivity", "specificity", "ppv", "npv")
 
 
 def split_table(facts: ReportFacts) -> TableView | None:
@@ -64,22 +66,27 @@ def exclusion_table(facts: ReportFacts) -> TableView | None:
 
 
 def performance_table(result: AuditResult) -> TableView:
-    """Every ranking and decision metric, overall."""
-    metrics = [
-        name
-        for name in ("auroc", "auprc", "sensitivity", "specificity", "ppv", "npv")
-        if any(row.metric == name for row in result.estimates)
-    ]
+    """How the finding is ranked, overall."""
     rows = []
     for finding in result.table.findings:
         first = result.estimate(finding, "auroc")
         counts = Td(_share(first.n_pos, first.n)) if first else Td("–")
-        rows.append((Td(finding), counts, *(estimate_cell(result.estimate(finding, name)) for name in metrics)))
-    foot = "AUPRC is to be read beside the prevalence: that is its value for a model that knows nothing."
-    starred = unstable_foot(result.estimate(finding, name) for finding in result.table.findings for name in metrics)
-    foot = f"{foot} {starred}".strip()
-    head = ("Finding", "With finding", *(LABELS[name] for name in metrics))
-    return TableView("Discrimination on the test set, with 95 % intervals", head, tuple(rows), foot, kind="stack")
+        rows.append((Td(finding), counts, *(estimate_cell(result.estimate(finding, name)) for name in _RANKING)))
+    foot = "AUPRC is to be read beside the prevalence: that is its value for a model that knows nothing. "
+    head = ("Finding", "With finding", *(LABELS[name] for name in _RANKING))
+    caption = "Discrimination on the test set, with 95 % intervals"
+    return TableView(caption, head, tuple(rows), (foot + _starred(result, _RANKING)).strip(), kind="stack")
+
+
+def rates_table(result: AuditResult) -> TableView | None:
+    """Every rate at the frozen threshold, overall. Beside the ranking it would not fit a screen."""
+    if not any(row.metric in _RATES for row in result.estimates):
+        return None
+    rows = tuple(
+        (Td(finding), *(estimate_cell(result.estimate(finding, name)) for name in _RATES)) for finding in result.table.findings
+    )
+    head = ("Finding", *(LABELS[name] for name in _RATES))
+    return TableView("Rates at the frozen threshold, with 95 % intervals", head, rows, _starred(result, _RATES), kind="stack")
 
 
 def threshold_table(result: AuditResult, facts: ReportFacts) -> TableView | None:
@@ -147,9 +154,10 @@ def calibration_table(result: AuditResult) -> TableView | None:
     )
     foot = (
         "A calibrated model has intercept 0, slope 1, and observed ÷ expected 1. ECE is above 0 for a perfect model too: "
-        "compare it with the null band, what a calibrated model shows in a sample of this size."
+        "what a calibrated model shows in a sample of this size (95 % of the time) stands below it. That band is no interval "
+        "around the value: only an ECE above it says that the model is miscalibrated."
     )
-    head = ("Finding", *(LABELS[name] for name in metrics), "ECE (null band)")
+    head = ("Finding", *(LABELS[name] for name in metrics), "ECE and its null band")
     return TableView("Calibration on the test set, with 95 % intervals", head, rows, foot, kind="stack")
 
 
@@ -159,16 +167,18 @@ def flat_table(caption: str, values: Mapping[str, Any]) -> TableView | None:
     return TableView(caption, ("Item", "Value"), rows, kind="narrow") if rows else None
 
 
+def _starred(result: AuditResult, metrics: tuple[str, ...]) -> str:
+    rows = (result.estimate(finding, name) for finding in result.table.findings for name in metrics)
+    return unstable_foot(rows, repeat=result.table.patients_repeat)
+
+
 def _ece_cell(row: EstimateRow | None) -> Td:
+    """The value; below it the band of a calibrated model, which is no interval around the value."""
     if row is None or row.estimate.value is None:
         return estimate_cell(row)
-    estimate = row.estimate
-    text = estimate_text(
-        type(estimate)(estimate.value, None, None, "", estimate.status), "ece", n_pos=row.n_pos, n_neg=row.n_neg
-    )
-    if estimate.ci_low is None or estimate.ci_high is None:
-        return Td(text)
-    return Td(f"{text} ({span(estimate.ci_low, estimate.ci_high, 'ece')})")
+    side = beside_band(row.estimate)
+    chip = Chip(f"{'✕ above' if side == 'above' else '! below'} the band", "fail") if side else None
+    return Td(number(row.estimate.value, "ece"), sub=band_text(row.estimate), chip=chip)
 
 
 def _threshold(frame: pd.DataFrame, cell: Cell) -> str:

@@ -95,17 +95,19 @@ def findings_table(result: AuditResult) -> TableView:
         counts = Td(f"{first.n_pos:,} of {first.n:,}" if first else "–")
         cells = [Td(finding), counts, *(estimate_cell(result.estimate(finding, name)) for name in metrics)]
         if result.table.is_probability:
-            found = {
-                name: row.estimate
-                for name in ("calibration_intercept", "calibration_slope", "oe_ratio")
-                if (row := result.estimate(finding, name)) is not None
-            }
-            cells.append(Td(calibration_words(found), kind="words"))
+            cells.append(Td(calibration_sentence(result, finding), kind="words"))
         rows.append(tuple(cells))
-    foot = unstable_foot(result.estimate(finding, name) for finding in result.table.findings for name in metrics)
+    starred = (result.estimate(finding, name) for finding in result.table.findings for name in metrics)
+    foot = unstable_foot(starred, repeat=result.table.patients_repeat)
     head = ["Finding", "Present in", *(LABELS[name] for name in metrics)]
     head += ["Calibration"] if result.table.is_probability else []
     return TableView("Results on the test set, with 95 % intervals", tuple(head), tuple(rows), foot=foot, kind="stack")
+
+
+def calibration_sentence(result: AuditResult, finding: str) -> str:
+    """Calibration of one finding in words."""
+    rows = (result.estimate(finding, name) for name in ("calibration_intercept", "calibration_slope", "oe_ratio", "ece"))
+    return calibration_words({row.metric: row.estimate for row in rows if row is not None})
 
 
 def verdict_sentence(result: AuditResult) -> str:

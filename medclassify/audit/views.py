@@ -101,14 +101,16 @@ def shown(attribute: str) -> str:
     return attribute.replace("_", " ")
 
 
-def unstable_foot(rows: Iterable[EstimateRow | None]) -> str:
-    """What the star means, where one of these estimates carries it."""
-    starred = any(row is not None and row.estimate.status is Status.UNSTABLE for row in rows)
-    return (
-        "* resting on fewer than 20 samples with or without the finding, called or not called: read with care."
-        if starred
-        else ""
-    )
+def unstable_foot(rows: Iterable[EstimateRow | None], *, repeat: bool) -> str:
+    """What the star means, where one of these estimates carries it; the small-cell rule counts patients where they repeat."""
+    if not any(row is not None and row.estimate.status is Status.UNSTABLE for row in rows):
+        return ""
+    return f"* resting on fewer than {few(repeat)} with or without the finding, called or not called: read with care."
+
+
+def few(repeat: bool) -> str:
+    """What the small-cell rule counts: ``20 samples``, or patients where some patient has several."""
+    return "20 patients (each counted once, whatever their images)" if repeat else "20 samples"
 
 
 def words(cells: Sequence[str]) -> tuple[Td, ...]:

@@ -95,7 +95,7 @@ def gap_text(gap: float, low: float, high: float, metric: str) -> str:
 
 
 def calibration_words(estimates: Mapping[str, Estimate]) -> str:
-    """Intercept, slope and observed ÷ expected of one finding in words.
+    """Intercept, slope, observed ÷ expected and ECE of one finding in words.
 
     Source: Van Calster et al. 2016, J Clin Epidemiol 74:167 (levels of calibration and what intercept and slope say).
     """
@@ -105,7 +105,21 @@ def calibration_words(estimates: Mapping[str, Estimate]) -> str:
     ratio = estimates.get("oe_ratio")
     shown = "" if ratio is None or ratio.value is None else estimate_text(ratio, "oe_ratio", n_pos=0, n_neg=0)
     shift = _on_average(intercept) + (f": observed ÷ expected {shown}" if shown else "")
-    return f"{shift}. {_spread(estimates.get('calibration_slope'))}"
+    return f"{shift}. {_spread(estimates.get('calibration_slope'))} {_ece(estimates.get('ece'))}".strip()
+
+
+def beside_band(ece: Estimate | None) -> str:
+    """``above`` or ``below`` where an ECE lies outside its null band, else empty."""
+    if ece is None or ece.value is None or ece.ci_low is None or ece.ci_high is None:
+        return ""
+    return "above" if ece.value > ece.ci_high else "below" if ece.value < ece.ci_low else ""
+
+
+def band_text(ece: Estimate) -> str:
+    """The null band, in words that nobody takes for an interval: ``calibrated models show .038 to .089``."""
+    assert ece.ci_low is not None
+    assert ece.ci_high is not None
+    return f"calibrated models show {number(ece.ci_low, 'ece')} to {number(ece.ci_high, 'ece')}"
 
 
 def _on_average(intercept: Estimate) -> str:
@@ -126,6 +140,17 @@ def _spread(slope: Estimate | None) -> str:
     if slope.ci_high - slope.ci_low > _WIDE_SLOPE:
         return f"Over- or underconfidence: uncertain (slope {span(slope.ci_low, slope.ci_high, 'calibration_slope')})."
     return "No over- or underconfidence seen."
+
+
+def _ece(ece: Estimate | None) -> str:
+    """Nothing where the ECE lies within its band: that is no evidence either way."""
+    side = beside_band(ece)
+    if not side or ece is None or ece.value is None:
+        return ""
+    said = f"ECE {number(ece.value, 'ece')}, where {band_text(ece)}"
+    if side == "above":
+        return f"Miscalibrated: {said}."
+    return f"Closer than chance leaves a calibrated model ({said}): were these samples used to calibrate?"
 
 
 def _signed(value: float, digits: int) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -255,6 +256,30 @@ def test_not_significant_is_never_called_fair(make_predictions, write) -> None:
     for word in ("fair", "unbiased", "no bias", "equitable", "safe"):
         assert not re.search(rf"\b{word}\b", page.text, re.IGNORECASE), word
     assert "not a medical device" in page.text.lower()
+
+
+def test_miscalibration_is_said_and_marked(make_predictions, write) -> None:
+    predictions = make_predictions(600, findings=("Effusion",))
+    predictions["prob_cal"] = predictions["target"].astype(float).mean() * 0.9 + 0.1 * predictions["prob_cal"] + 0.2
+    page = write(predictions, full_facts(), ())
+    assert "Miscalibrated: ECE ." in page.text[: page.text.index("Data and flow")]
+    assert re.search(r"\.\d{3} ✕ above the band calibrated models show \.\d{3} to \.\d{3}", page.text)
+    assert not re.search(r"\.\d{3} \(\.\d{3}–\.\d{3}\) *</span></td></tr>", page.text)
+    quiet = make_predictions(600, findings=("Effusion",))
+    random = np.random.default_rng(0)
+    quiet["target"] = (random.random(len(quiet)) < quiet["prob_cal"]).astype(int)
+    text = write(quiet, full_facts(), ()).text
+    assert "Miscalibrated" not in text
+    assert "the band calibrated" not in text
+
+
+@pytest.mark.parametrize(("images", "counted"), [(1, "fewer than 20 samples"), (3, "fewer than 20 patients")])
+def test_the_star_says_what_it_counts(make_predictions, write, images: int, counted: str) -> None:
+    page = write(make_predictions(180, findings=("Effusion",), images=images, prevalence=0.08), full_facts(), ("sex",))
+    starred = re.findall(r"fewer than 20 \w+", page.text)
+    assert set(starred) == {counted}
+    assert len(starred) >= 4
+    assert "* resting on" in page.text
 
 
 def test_a_shortcut_is_warned_of_at_the_top(make_predictions, write) -> None:

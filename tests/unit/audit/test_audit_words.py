@@ -90,3 +90,18 @@ def test_calibration_in_words(intercept: Estimate, slope: Estimate, words: str) 
 
 def test_calibration_that_cannot_be_judged_is_not_called_good() -> None:
     assert calibration_words({"calibration_intercept": UNDEFINED, "calibration_slope": UNDEFINED}).startswith("Not estimable")
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        (0.098, "Miscalibrated: ECE .098, where calibrated models show .038 to .089."),
+        (0.060, ""),
+        (0.017, "Closer than chance leaves a calibrated model (ECE .017, where calibrated models show .038 to .089): "),
+    ],
+)
+def test_an_ece_outside_its_band_is_said(value: float, said: str) -> None:
+    given = {"calibration_intercept": ok(0.0, -0.1, 0.1), "calibration_slope": UNDEFINED, "ece": ok(value, 0.038, 0.089)}
+    text = calibration_words(given)
+    assert text.startswith("No shift seen. Over- or underconfidence: too few samples.")
+    assert (said in text) if said else ("ECE" not in text)
