@@ -29,19 +29,31 @@ class ConfigError(MedclassifyError):
 
 
 class DicomError(MedclassifyError):
-    """One image file cannot be used."""
+    """One image file cannot be used.
+
+    Attributes:
+        reason: What lists of excluded files say.
+    """
+
+    reason = "unreadable"
 
 
 class NotAnImageError(DicomError):
     """The file is not DICOM, PNG or JPEG, or holds no pixel data."""
 
+    reason = "unreadable: no image in it"
+
 
 class UnsupportedImageError(DicomError):
     """The file is an image whose meaning this version would have to guess."""
 
+    reason = "unreadable: a kind of image that is not supported"
+
 
 class DecodeError(DicomError):
     """The pixel data is truncated or corrupt."""
+
+    reason = "unreadable: damaged or cut short"
 
 
 class ManifestError(MedclassifyError):

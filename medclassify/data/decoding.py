@@ -50,7 +50,7 @@ def _answer(path: str, preprocessing: Preprocessing) -> Reply:
     try:
         image = prepare_image(path, preprocessing)
     except DicomError as error:
-        return {"reason": f"unreadable ({type(error).__name__})", "detail": str(error)}, b""
+        return {"reason": error.reason, "detail": str(error)}, b""
     except ConfigError as error:
         return {"config": str(error)}, b""
     except MemoryError:

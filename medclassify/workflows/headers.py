@@ -8,14 +8,16 @@ from typing import Any
 
 import pandas as pd
 
+from medclassify import errors
 from medclassify.dicom import find_files, read_dicomdir, read_header, read_header_batches
-from medclassify.errors import DicomError, ManifestError, StorageError
+from medclassify.errors import DicomError, ManifestError, NotAnImageError, StorageError
 from medclassify.manifest import HEADER_FIELDS, PatientHasher, header_table
 from medclassify.records import Exclusion
 from medclassify.workflows.cache import cache_folder
 from medclassify.workflows.console import progress, say, warn
 from medclassify.workflows.header_cache import HeaderCache, file_stamps
 
+_CALLED_IMAGE = (".dcm", ".dicom", ".ima", ".png", ".jpg", ".jpeg")
 Advance = Callable[[int], None]
 Read = tuple[pd.DataFrame, list[Exclusion]]
 
@@ -38,7 +40,7 @@ def read_headers(sources: Sequence[Path], hasher: PatientHasher) -> Read:
     for path, source in find_files(sources).items():
         found.setdefault(source, []).append(path)
     total, done, unchanged = sum(map(len, found.values())), 0, 0
-    tables, failed = [_table({}, hasher)], missing
+    tables, failed, others = [_table({}, hasher)], missing, []
     with progress("reading headers") as move:
 
         def advance(count: int) -> None:
@@ -51,13 +53,15 @@ def read_headers(sources: Sequence[Path], hasher: PatientHasher) -> Read:
             if source is None:
                 table, refused = _read_named(paths, hasher, advance)
             else:
-                table, refused, known = _read_folder(source, paths, hasher, advance)
+                table, refused, passed_over, known = _read_folder(source, paths, hasher, advance)
+                others += passed_over
             tables.append(table)
             failed += refused
             unchanged += known
     headers = pd.concat(tables, ignore_index=True)
     if headers.empty and not failed:
         raise ManifestError(f"{', '.join(map(str, sources))}: no DICOM, PNG or JPEG image found. Check the folder's name.")
+    failed += _tell_what_is_no_image(others)
     if unchanged:
         say(f"headers: {unchanged} of {total} files unchanged since the last index")
     return headers, failed
@@ -89,12 +93,12 @@ def _read_named(paths: Sequence[str], hasher: PatientHasher, advance: Advance) -
             try:
                 read_header(path)
             except DicomError as error:
-                failed.append(_exclusion(path, type(error).__name__, str(error)))
+                failed.append(Exclusion(path, error.reason, str(error)))
     return pd.concat(tables, ignore_index=True), failed
 
 
-def _read_folder(source: Path, paths: Sequence[str], hasher: PatientHasher, advance: Advance) -> tuple[*Read, int]:
-    """Files that were found in a folder, and how many of them had not changed; what is no image is passed over."""
+def _read_folder(source: Path, paths: Sequence[str], hasher: PatientHasher, advance: Advance) -> tuple[*Read, list[str], int]:
+    """Files that were found in a folder, those among them that are no images, and how many had not changed."""
     started, stamps = time.time_ns(), file_stamps(paths)
     start = os.path.join(source, "")
     names = [path.removeprefix(start) for path in paths]  # a cache holds for the folder, however it is named
@@ -115,7 +119,8 @@ def _read_folder(source: Path, paths: Sequence[str], hasher: PatientHasher, adva
                 cache.store(rows.assign(path=rows["path"].str.slice(len(start))), stamps[rows_of], started)
             except StorageError as error:
                 warn(f"the next index will read every header again: {error}")
-    return rows[rows["image"]].drop(columns="image"), failed, int(unchanged.sum())
+    others = sorted(rows["path"][~rows["image"]])
+    return rows[rows["image"]].drop(columns="image"), failed, others, int(unchanged.sum())
 
 
 def _read(
@@ -136,4 +141,18 @@ def _table(fields: dict[str, Sequence[str]], hasher: PatientHasher) -> pd.DataFr
 
 
 def _exclusion(path: str, error: str, text: str) -> Exclusion:
-    return Exclusion(path, f"unreadable ({error})", text)
+    return Exclusion(path, getattr(errors, error, DicomError).reason, text)
+
+
+def _tell_what_is_no_image(others: Sequence[str]) -> list[Exclusion]:
+    """Counts the files of folders that are no images; one that is called like an image is listed."""
+    called = [path for path in others if os.path.splitext(path)[1].lower() in _CALLED_IMAGE]
+    rest = len(others) - len(called)
+    if rest:
+        first = next(path for path in others if os.path.splitext(path)[1].lower() not in _CALLED_IMAGE)
+        many = "1 file is no image" if rest == 1 else f"{rest} files are no images"
+        say(f"headers: {many} by content, and passed over (first: {first})")
+    return [
+        Exclusion(path, NotAnImageError.reason, f"{path}: called an image, and its first bytes are neither DICOM, PNG nor JPEG")
+        for path in called
+    ]

@@ -43,7 +43,8 @@ def read(capsys: pytest.CaptureFixture[str]) -> Read:
     def read(*sources: Path, hasher: PatientHasher | None = None) -> tuple[pd.DataFrame, str]:
         table, failed = read_headers(sources, hasher or PatientHasher())
         assert not failed
-        return table.sort_values("path", ignore_index=True), capsys.readouterr().out
+        said = capsys.readouterr().out.splitlines(keepends=True)
+        return table.sort_values("path", ignore_index=True), "".join(line for line in said if "no image by content" not in line)
 
     return read
 
@@ -124,7 +125,7 @@ def test_a_file_that_cannot_be_read_is_tried_again(folder: Path, read: Read) -> 
     for _ in range(2):
         table, failed = read_headers([folder], PatientHasher())
         assert len(table) == 3
-        assert [(Path(one.path).name, one.reason) for one in failed] == [("3.dcm", "unreadable (DecodeError)")]
+        assert [(Path(one.path).name, one.reason) for one in failed] == [("3.dcm", "unreadable: damaged or cut short")]
 
 
 def test_an_interrupted_index_goes_on_where_it_was(folder: Path, read: Read, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -151,10 +152,24 @@ def test_a_cache_that_cannot_be_written_is_a_warning(
     assert "WARNING: the next index will read every header again: " in capsys.readouterr().err
 
 
+def test_what_is_no_image_in_a_folder_is_counted_and_listed_where_its_name_says_image(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "2.dcm").write_text("no image either")
+    (folder / "labels.csv").write_text("path,a")
+    for _ in range(2):  # read, and then known from the cache
+        table, failed = read_headers([folder], PatientHasher())
+        assert len(table) == 3
+        assert [(Path(one.path).name, one.reason) for one in failed] == [("2.dcm", "unreadable: no image in it")]
+        assert "called an image, and its first bytes are neither DICOM, PNG nor JPEG" in failed[0].detail
+        told = f"headers: 2 files are no images by content, and passed over (first: {folder / 'labels.csv'})"
+        assert told in capsys.readouterr().out.splitlines()
+
+
 def test_a_named_file_that_is_no_image_is_told_and_one_in_a_folder_is_not(folder: Path) -> None:
     table, failed = read_headers([folder, folder / "note.txt", folder / "0.dcm"], PatientHasher())
     assert len(table) == 4
-    assert [(Path(one.path).name, one.reason) for one in failed] == [("note.txt", "unreadable (NotAnImageError)")]
+    assert [(Path(one.path).name, one.reason) for one in failed] == [("note.txt", "unreadable: no image in it")]
 
 
 def test_a_folder_without_images(tmp_path: Path) -> None:
