@@ -70,8 +70,8 @@ def test_the_first_place_is_on_the_side_that_was_asked_for(finding: str, side: i
     assert side * (np.nonzero(mask)[1].mean() - middle) > 10
 
 
-def test_a_nodule_measures_11_to_30_mm() -> None:
-    for severity, diameter in ((0.05, 12.0), (1.0, 30.0)):
+def test_a_nodule_measures_16_to_40_mm() -> None:
+    for severity, diameter in ((0.05, 17.2), (1.0, 40.0)):
         shown = scene("nodule", severity, seed=3)
         mask = render_radiograph(shown).masks["nodule"]
         rows = np.nonzero(mask.any(axis=1))[0]
