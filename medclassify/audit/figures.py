@@ -131,12 +131,19 @@ def learning_figure(history: Sequence[Mapping[str, float]]) -> Markup:
                 curves.items(), (BLUE, VERMILLION, GREEN, ORANGE), ("-", "--", "-.", ":"), strict=False
             ):
                 axes.plot(
-                    *zip(*points, strict=True), color=colour, linestyle=line, marker="o", markersize=3, label=_short(label)
+                    *zip(*points, strict=True),
+                    color=colour,
+                    linestyle=line,
+                    marker="o",
+                    markersize=3,
+                    label=_short(_said(label)),
                 )
             axes.set(xlabel="Epoch", ylabel=name)
             axes.xaxis.get_major_locator().set_params(integer=True)
             axes.legend(frameon=False)
-        last = "; ".join(f"{label} ends at {points[-1][1]:.3f}" for _, curves in panels for label, points in curves.items())
+        last = "; ".join(
+            f"{_said(label)} ends at {points[-1][1]:.3f}" for _, curves in panels for label, points in curves.items()
+        )
         return _svg(figure, "Learning curve", last)
 
 
@@ -146,15 +153,10 @@ def _forest_row(axes: Axes, place: int, row: ForestRow) -> None:
         if row.low is not None and row.high is not None:
             axes.plot([row.low, row.high], [place, place], color=colour, linewidth=1.6, solid_capstyle="butt")
         axes.plot(row.value, place, "s", color=colour, markerfacecolor="white" if row.unstable else colour, markersize=5)
-    axes.annotate(
-        row.text,
-        (1, place),
-        xycoords=("axes fraction", "data"),
-        xytext=(6, 0),
-        textcoords="offset points",
-        va="center",
-        fontsize=8.5,
-    )
+    # A reason is longer than a number, and needs no room for a mark: it begins where the plot does.
+    start, gap = (1, 6) if row.value is not None else (0, 0)
+    place_of = {"xycoords": ("axes fraction", "data"), "textcoords": "offset points", "va": "center", "fontsize": 8.5}
+    axes.annotate(row.text, (start, place), xytext=(gap, 0), **place_of)
 
 
 def _curves(history: Sequence[Mapping[str, float]], kind: str) -> dict[str, list[tuple[float, float]]]:
@@ -199,6 +201,11 @@ def _thinned(
 
 def _short(label: str, length: int = 28) -> str:
     return label if len(label) <= length else label[: length - 1] + "…"
+
+
+def _said(label: str) -> str:
+    """``tune_auroc`` as ``tune AUROC``."""
+    return label.replace("_", " ").replace("auroc", "AUROC")
 
 
 def _svg(figure: Figure, title: str, description: str) -> Markup:

@@ -64,8 +64,21 @@ def leakage(facts: Mapping[str, Any]) -> tuple[str, list[str]]:
     compared = ", ".join(f"{count:,} {names.get(check, check)}" for check, count in checked.items()) if checked else ""
     found = [each.get("text", str(each)) if isinstance(each, Mapping) else str(each) for each in facts.get("findings") or ()]
     allowed = [f"Accepted by a person: “{facts['allowed']}”."] if facts.get("allowed") else []
-    other = [str(line) for key in ("unchecked", "notes") for line in facts.get(key) or ()]
+    other = [_named(str(line), names) for key in ("unchecked", "notes") for line in facts.get(key) or ()]
+    copies = checked.get("sop_uid", 0) - checked["pixel_hash"] if checked.get("pixel_hash") else 0
+    if copies > 0:
+        where = ", always within one split." if facts.get("clean") else "."
+        other.append(
+            f"By pixels there {'is' if copies == 1 else 'are'} {counted(copies, 'image')} fewer than by UID: "
+            f"the same picture stands under several UIDs{where}"
+        )
     return compared, [*found, *other, *allowed]
+
+
+def _named(line: str, names: Mapping[str, str]) -> str:
+    """``pixel_hash: not compared`` as ``images by pixels: not compared``."""
+    key, colon, rest = line.partition(":")
+    return f"{names.get(key, key)}{colon}{rest}"
 
 
 def sanity(result: Mapping[str, Any] | None) -> dict[str, str]:
@@ -83,9 +96,10 @@ def sanity(result: Mapping[str, Any] | None) -> dict[str, str]:
     if result.get("passed"):
         return {
             "state": "passed",
-            "short": "run, passed",
-            "title": "The explanation sanity check was run and passed.",
-            "text": f"The maps change when the network’s weights are randomised layer by layer (Adebayo 2018). {detail}",
+            "short": "maps depend on the weights",
+            "title": "What is known of these maps:",
+            "text": "they depend on the weights, for they change when those are randomised layer by layer (sanity check of "
+            f"Adebayo 2018). That does not say that they point at the finding. {detail}".strip(),
         }
     return {
         "state": "failed",

@@ -49,7 +49,8 @@ def _top(result: AuditResult, facts: ReportFacts) -> dict[str, Any]:
     worst, more_failures = summary.failures(result)
     shown, hidden = summary.most(summary.warnings(result, facts))
     created = str(facts.provenance.get("created") or "").replace("T", " ").replace("+00:00", " UTC")
-    given = (facts.model.get("backbone"), phrases.counted(len(result.table.findings), "finding"), created)
+    backbone = str(facts.model.get("backbone") or "")
+    given = ("" if backbone in facts.title else backbone, phrases.counted(len(result.table.findings), "finding"), created)
     return {
         "subtitle": " · ".join(str(part) for part in given if part),
         "created": created,
@@ -85,7 +86,7 @@ def _tables(result: AuditResult, facts: ReportFacts) -> dict[str, Any]:
         "model_table": sections.flat_table("The model", facts.model),
         "weights_table": sections.flat_table("Initial weights", facts.weights),
         "provenance_table": sections.flat_table("What the run was made from and with", provenance),
-        "config_table": sections.flat_table("Configuration", facts.config),
+        "config_table": sections.config_table(facts.config),
     }
 
 

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from medclassify.audit import ReportFacts, write_audit
@@ -12,12 +13,13 @@ pytestmark = pytest.mark.browser
 @pytest.fixture(scope="module")
 def report(make_predictions, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("report")
-    predictions = make_predictions(400, weaker_in="F", goes_with_view=True)
+    predictions = make_predictions(400, weaker_in="F", goes_with_view=True, images=4)
     predictions["site"] = (
         predictions["sample_id"].str[-1].map(lambda digit: "<script>document.title='hit'</script>" if digit < "4" else "North")
     )
+    predictions["ward"] = np.where(predictions["patient_id"] < "p00004", "of few patients", "of many")
     facts = ReportFacts("A title", synthetic=True, statements=ReportFacts("").statements)
-    write_audit(folder, predictions, facts, attributes=["sex", "view", "site"], bootstrap=100)
+    write_audit(folder, predictions, facts, attributes=["sex", "view", "site", "ward"], bootstrap=100)
     return folder / "report.html"
 
 
@@ -39,6 +41,26 @@ def test_it_fits_the_screen_and_asks_for_nothing(chromium, report: Path, width: 
             .map(e => e.textContent.slice(0, 60))"""
     )
     assert cut == []
+    if width == 1280:
+        hidden = page.evaluate(
+            """() => [...document.querySelectorAll('.scroll')]
+                .filter(e => e.checkVisibility() && e.scrollWidth > e.clientWidth + 1)
+                .map(e => [e.ariaLabel, e.scrollWidth, e.clientWidth])"""
+        )
+        assert hidden == []  # a table whose last column is out of sight, with nothing to say so
+    page.close()
+
+
+def test_no_word_of_a_picture_runs_off_its_edge(chromium, report: Path) -> None:
+    page = chromium.new_page(viewport={"width": 1280, "height": 900})
+    page.goto(report.as_uri())
+    page.evaluate("document.querySelectorAll('details').forEach(e => e.open = true)")
+    texts = page.evaluate(
+        """() => [...document.querySelectorAll('svg')].flatMap(svg => [...svg.querySelectorAll('text')].map(e =>
+            [e.textContent, e.getBoundingClientRect().right - svg.getBoundingClientRect().right]))"""
+    )
+    assert any("patients" in text for text, _ in texts)  # the longest there is
+    assert [text for text, over in texts if over > 0] == []
     page.close()
 
 
