@@ -117,7 +117,7 @@ def _fit_finding(logit: NDArray[np.float64], positive: NDArray[np.bool_], method
         backwards = f"Platt's slope is {slope:.3g}: the logit ranks backwards; "
     temperature = fit_sigmoid_temperature(logit, positive)
     if at_limit(temperature):
-        return _uncalibrated(f"{backwards}the temperature runs to {temperature:.3g} on {counts}")
+        return _uncalibrated(f"{backwards}{_no_temperature(temperature)} on {counts}")
     why = f", too few for Platt's two numbers (< {MIN_PLATT})" if method == "auto" and not backwards else ""
     note = f"{backwards}temperature {temperature:.3g} on {counts}{why}"
     return _Fitted("temperature", 1 / temperature, 0.0, note, bool(backwards))
@@ -130,7 +130,7 @@ def _fit_classes(logits: NDArray[np.float64], classes: NDArray[np.float64], meth
         return _uncalibrated(f"at least two findings with {MIN_FIT} samples are needed")
     temperature = fit_softmax_temperature(logits, classes.argmax(axis=1))
     if at_limit(temperature):
-        return _uncalibrated(f"the temperature runs to {temperature:.3g}")
+        return _uncalibrated(_no_temperature(temperature))
     return _Fitted("temperature", 1 / temperature, 0.0, f"temperature {temperature:.3g}")
 
 
@@ -154,6 +154,15 @@ def _fit_multiclass(
         here = fitted._replace(note=f"{fitted.note}; {count} of {n} samples")
         maps.append(_map(finding, here, count, n - count, masked))
     return tuple(maps)
+
+
+def _no_temperature(temperature: float) -> str:
+    """What a temperature at the edge of the search says about the logits."""
+    if temperature > 1:
+        return f"even the highest temperature tried ({temperature:.3g}) leaves it too sure: the logits say next to nothing"
+    return (
+        f"even the lowest temperature tried ({temperature:.2g}) leaves it too unsure: the logits part the labels without error"
+    )
 
 
 def _uncalibrated(why: str) -> _Fitted:

@@ -166,7 +166,7 @@ def test_multiclass_that_is_no_better_than_chance_is_left_uncalibrated():
     logits, target, mask = classes(300)
     found = fit_calibrator(table(-logits.logits), target, mask, task="multiclass")
     assert found.maps[0].method == "identity"
-    assert "the temperature runs to" in found.warnings[0]
+    assert "even the highest temperature tried (20) leaves it too sure: the logits say next to nothing" in found.warnings[0]
 
 
 def test_the_test_split_is_refused():
@@ -199,3 +199,9 @@ def test_multiclass_contradictions_are_refused():
         fit_calibrator(logits, target, mask, task="multiclass", method="platt")
     with pytest.raises(CalibrationError, match="exactly one finding; 50 have none or several. Use task multilabel"):
         fit_calibrator(logits, np.zeros((50, 3)), mask, task="multiclass")
+
+
+def test_logits_that_part_the_labels_without_error_have_no_temperature():
+    target = np.repeat([0.0, 1.0], 20)[:, None]
+    found = fit_calibrator(table(0.01 * (target - 0.5)), target, np.ones(target.shape, bool), task="multilabel")
+    assert "even the lowest temperature tried (0.05) leaves it too unsure: the logits part the labels" in found.warnings[0]
