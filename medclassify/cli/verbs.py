@@ -241,7 +241,7 @@ def _explain(arguments: argparse.Namespace, overrides: Sequence[str]) -> None:
 
     count, sanity = explain(arguments.run, arguments.sources, arguments.out, arguments.finding, arguments.exclude_patients)
     print(f"explanation sanity check of this model: {'passed' if sanity else 'FAILED - do not read these maps as evidence'}")
-    print(f"wrote {count} overlays (.png) and raw maps (.npz) to {arguments.out}")
+    print(f"wrote {count} overlays (.png) and raw maps (.npz) to {arguments.out}, and files.csv (which file a sample is)")
     print(f"next: open {arguments.out}")
 
 

@@ -1,14 +1,15 @@
 """Scores and audits a labelled manifest with a finished run's frozen model and thresholds."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from medclassify.audit import AuditResult, ReportFacts, describe_splits, write_audit
-from medclassify.config import DataConfig, load_config
+from medclassify.config import Config, DataConfig, load_config
 from medclassify.errors import ManifestError
 from medclassify.manifest import Manifest, keep_samples, read_manifest
-from medclassify.records import Split
 from medclassify.runs import RunLayout
 from medclassify.runs.provenance import read_provenance
 from medclassify.workflows.checks import default_folder, finished_run, require_manifest, require_new_folder
@@ -17,6 +18,7 @@ from medclassify.workflows.console import warn
 from medclassify.workflows.dataset import prepare, with_attributes
 from medclassify.workflows.index import report_exclusions
 from medclassify.workflows.modalities import keep_learnt
+from medclassify.workflows.overlap import overlap, rows_to_evaluate
 from medclassify.workflows.predict import write_table
 from medclassify.workflows.scoring import Scorer
 
@@ -46,8 +48,7 @@ def evaluate(
     require_new_folder(out)
     scorer, config = Scorer.of_run(run.model), load_config(run.config)
     manifest = _labelled(read_manifest(manifest_path or run.manifest), scorer)
-    if manifest_path is None:
-        manifest = manifest.of_split(Split.TEST)
+    manifest = rows_to_evaluate(manifest)
     withdrawn = Withdrawn.of(exclude_patients, run)
     manifest, left_out = withdrawn.leave_out(manifest)
     manifest, foreign = keep_learnt(manifest, scorer.bundle.modalities)
@@ -58,7 +59,7 @@ def evaluate(
     attributes = with_attributes(manifest, config.data.attributes)
     predictions = scorer.table(manifest, store, attributes=attributes)
     write_table(predictions, out / "predictions.parquet")
-    provenance = read_provenance(run)
+    provenance, leakage = read_provenance(run), _leakage(run, config, manifest, manifest_path)
     facts = ReportFacts(
         title=f"{scorer.bundle.backbone} of {run.root.name} on {name}",
         synthetic=scorer.bundle.synthetic,
@@ -68,7 +69,8 @@ def evaluate(
         calibration_notes=scorer.calibrator.notes,
         statements=config.audit.statements,
         provenance={key: value for key, value in provenance.items() if key != "files"},
-        warnings=_overlap(run, manifest, manifest_path),
+        leakage=leakage,
+        warnings=() if manifest_path is None else leakage["findings"],
         data={
             # The config speaks of the run's own data; nobody has told about another manifest's.
             **data_statements(config if manifest_path is None else replace(config, data=DataConfig())),
@@ -93,17 +95,11 @@ def _labelled(manifest: Manifest, scorer: Scorer) -> Manifest:
     return replace(manifest, findings=scorer.bundle.findings) if manifest.findings != scorer.bundle.findings else manifest
 
 
-def _overlap(run: RunLayout, manifest: Manifest, manifest_path: Path | None) -> tuple[str, ...]:
-    """Patients the model has learnt from must not be counted as external evidence in silence."""
+def _leakage(run: RunLayout, config: Config, manifest: Manifest, manifest_path: Path | None) -> dict[str, Any]:
+    """The run's own check for its own test split; else patients the model has used must not count as evidence in silence."""
     if manifest_path is None:
-        return ()
-    seen = read_manifest(run.manifest)
-    known = set(seen.frame["patient_id"][seen.frame["split"] != Split.TEST])
-    both = sorted(known & set(manifest.frame["patient_id"]))
-    if not both:
-        return ()
-    line = (
-        f"{len(both)} patients here were in the run's train, tune or calibrate split (first: {both[0]}): figures are too good"
-    )
-    warn(line)
-    return (line,)
+        return {**json.loads(run.leakage.read_text(encoding="utf-8")), "allowed": config.data.allow_leakage}
+    found = overlap(read_manifest(run.manifest), manifest)
+    for line in found.found:
+        warn(line)
+    return found.to_json()

@@ -7,12 +7,15 @@ from pathlib import Path
 from medclassify.manifest import keep_samples
 from medclassify.workflows.checks import finished_run, require_finding, require_new_folder, require_sources
 from medclassify.workflows.consent import Withdrawn
+from medclassify.workflows.console import say
 from medclassify.workflows.dataset import prepare
 from medclassify.workflows.explanations import Case, write_explanations
 from medclassify.workflows.index import report_exclusions
 from medclassify.workflows.modalities import keep_learnt
-from medclassify.workflows.predict import samples_of
+from medclassify.workflows.predict import samples_of, write_table
 from medclassify.workflows.scoring import Scorer
+
+_SHOWN = 20
 
 
 def explain(
@@ -53,4 +56,8 @@ def explain(
         if finding in (None, row["finding"])
     ]
     write_explanations(out, scorer, store, cases, index["limit"], index["sanity"])
+    # Apart from the maps, which are passed on: a path may name a patient.
+    write_table(manifest.frame[["sample_id", "path"]], out / "files.csv")
+    for sample, path in zip(manifest.frame["sample_id"].head(_SHOWN), manifest.frame["path"].head(_SHOWN), strict=True):
+        say(f"  {Path(path).name}: {sample}_*.png")
     return len(cases), bool(index["sanity"]["passed"])

@@ -1,11 +1,13 @@
 """Scores new images with a finished run."""
 
+import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
 
+from medclassify.errors import ManifestError
 from medclassify.manifest import Manifest, keep_samples, read_manifest, unlabelled_manifest, write_exclusions
 from medclassify.records import Exclusion
 from medclassify.runs import atomic_path
@@ -25,11 +27,13 @@ class Predicted:
 
     Attributes:
         predictions: The predictions table; targets are missing.
+        files: Which file a sample is: columns ``sample_id`` and ``path``, in the order of the sources.
         exclusions: Files that could not be scored, each with its reason.
         out: Where the table was written.
     """
 
     predictions: pd.DataFrame
+    files: pd.DataFrame
     exclusions: tuple[Exclusion, ...]
     out: Path
 
@@ -61,10 +65,11 @@ def predict(run_folder: Path, sources: Sequence[str], out: Path, exclude_patient
     predictions = scorer.table(manifest, store, attributes=("sex", "age_band", "view", "site"))
     write_table(predictions, out)
     # Which file a sample is, apart from its scores: a path may name a patient, and scores are passed on.
-    write_table(manifest.frame[["sample_id", "path"]], out.with_suffix(".files.csv"))
+    files = manifest.frame[["sample_id", "path"]]
+    write_table(files, out.with_suffix(".files.csv"))
     write_exclusions(out.with_suffix(".exclusions.csv"), exclusions)
     say(f"scored {len(manifest)} images for {len(scorer.bundle.findings)} findings")
-    return Predicted(predictions, exclusions, out)
+    return Predicted(predictions, files, exclusions, out)
 
 
 def write_table(table: pd.DataFrame, out: Path) -> None:
@@ -77,12 +82,31 @@ def write_table(table: pd.DataFrame, out: Path) -> None:
 
 
 def samples_of(sources: Sequence[str], withdrawn: Withdrawn) -> tuple[Manifest, list[Exclusion]]:
-    """The images that a verb was pointed at, as a manifest without labels, and what was left out of it."""
+    """The images that a verb was pointed at, in that order, as a manifest without labels, and what was left out of it."""
     first = Path(sources[0])
     if len(sources) == 1 and first.suffix in (".parquet", ".csv") and first.is_file():
         return withdrawn.leave_out(read_manifest(first))
     folders = [Path(source) for source in sources]
     headers, unreadable = read_headers(folders, withdrawn.hasher)
+    if headers.empty:
+        many = "the file" if len(unreadable) == 1 else f"none of the {len(unreadable)} files"
+        can = "cannot" if len(unreadable) == 1 else "can"
+        raise ManifestError(f"no image: {many} {can} be read: {unreadable[0].detail}")
     manifest, left_out = unlabelled_manifest(headers, withdrawn.hasher, exclude_patients=withdrawn.everyone, sources=folders)
     withdrawn.tell(left_out)
-    return manifest, [*unreadable, *left_out]
+    return _in_order(manifest, folders), [*unreadable, *left_out]
+
+
+def _in_order(manifest: Manifest, sources: Sequence[Path]) -> Manifest:
+    """Samples in the order of the sources that name them, and by path below a folder."""
+    place: dict[str, int] = {}
+    for number, source in enumerate(sources):  # a DICOMDIR stands for what lies below its folder
+        source = source.parent if source.name.upper() == "DICOMDIR" else source
+        place.setdefault(Path(os.path.abspath(source)).as_posix(), number)
+
+    def position(path: str) -> int:
+        names = (path, *(parent.as_posix() for parent in Path(path).parents))
+        return min((place[name] for name in names if name in place), default=len(sources))
+
+    order = manifest.frame["path"].map(position).argsort(kind="stable")
+    return replace(manifest, frame=manifest.frame.iloc[order].reset_index(drop=True))

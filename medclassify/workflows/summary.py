@@ -1,5 +1,7 @@
 """What a verb prints when it has finished: the figures first, then what was written and what to do next."""
 
+from pathlib import Path
+
 from medclassify.audit import AuditResult
 from medclassify.records import Estimate
 from medclassify.workflows.fit import Fitted
@@ -60,14 +62,15 @@ def fit_summary(fitted: Fitted) -> str:
 
 
 def prediction_lines(predicted: Predicted) -> str:
-    """The first images with their probabilities, one line a sample and finding."""
+    """The first images with their probabilities, one line a file and finding, in the order in which the files were named."""
     table = predicted.predictions
-    lines = [f"{'sample':16}  {'finding':20}  probability  threshold  decision"]
-    for row in table.head(_SHOWN).to_dict("records"):
+    names = {row["sample_id"]: Path(row["path"]).name for row in predicted.files.to_dict("records")}
+    shown = [names[sample] for sample in table["sample_id"].head(_SHOWN)]
+    width = max(map(len, ["file", *shown]))
+    lines = [f"{'file':{width}}  {'finding':20}  probability  threshold  decision"]
+    for name, row in zip(shown, table.head(_SHOWN).to_dict("records"), strict=True):
         decision = "POSITIVE" if row["decision"] else "negative"
-        lines.append(
-            f"{row['sample_id']:16}  {row['finding']:20}  {row['prob_cal']:11.3f}  {row['threshold']:9.3f}  {decision}"
-        )
+        lines.append(f"{name:{width}}  {row['finding']:20}  {row['prob_cal']:11.3f}  {row['threshold']:9.3f}  {decision}")
     if len(table) > _SHOWN:
         lines.append(f"… and {len(table) - _SHOWN} more rows")
     return "\n".join(lines)

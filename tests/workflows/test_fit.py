@@ -125,6 +125,23 @@ def test_predict_goes_on_past_a_broken_file_and_lists_it(fitted: Fitted, cli, tm
     assert "1 left out: unreadable" in done.stderr
 
 
+def test_predict_names_the_files_in_the_order_given(fitted: Fitted, cli, tmp_path: Path, phantom: Path) -> None:
+    first, second, third, *_ = sorted((phantom / "images").iterdir())
+    (tmp_path / "folder").mkdir()
+    for image in (first, second):
+        (tmp_path / "folder" / image.name).write_bytes(image.read_bytes())
+    done = cli("predict", fitted[0], third, tmp_path / "folder", "--out", "p.csv", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    named = [Path(path).name for path in pd.read_csv(tmp_path / "p.files.csv")["path"]]
+    assert named == [third.name, first.name, second.name]
+    shown = [line.split()[0] for line in done.stdout.splitlines() if line.endswith(("negative", "POSITIVE"))]
+    assert list(dict.fromkeys(shown)) == named
+    assert (
+        pd.read_csv(tmp_path / "p.csv")["sample_id"].drop_duplicates().tolist()
+        == pd.read_csv(tmp_path / "p.files.csv")["sample_id"].tolist()
+    )
+
+
 def test_a_model_of_radiographs_scores_no_ct_slice(fitted: Fitted, cli, tmp_path: Path, phantom: Path) -> None:
     model = json.loads((fitted[0] / "model" / "model.json").read_text())
     assert set(model["modalities"]) <= {"CR", "DX"} and model["modalities"]
@@ -153,6 +170,10 @@ def test_explain_writes_maps_in_the_images_own_geometry(fitted: Fitted, cli, tmp
     header = read_header(image)
     assert saliency.shape == (header.rows, header.columns) and saliency.dtype == np.float32
     assert next((tmp_path / "maps").glob("*.png")).read_bytes().startswith(b"\x89PNG")
+    files = pd.read_csv(tmp_path / "maps" / "files.csv")
+    assert [Path(path).name for path in files["path"]] == [image.name]
+    assert f"{image.name}: {files['sample_id'][0]}_*.png" in done.stdout
+    assert (tmp_path / "maps" / f"{files['sample_id'][0]}_effusion.png").is_file()
     again = cli("explain", fitted[0], image, "--out", tmp_path / "maps", cwd=tmp_path)
     assert again.returncode == 1 and "not an empty folder" in again.stderr
     unknown = cli("explain", fitted[0], image, "--out", tmp_path / "x", "--finding", "efusion", cwd=tmp_path)
@@ -166,6 +187,15 @@ def test_index_then_evaluate_warns_of_patients_it_has_seen(fitted: Fitted, cli, 
     assert scored.returncode == 0, scored.stderr
     assert "were in the run's train, tune or calibrate split" in scored.stderr
     assert (tmp_path / "external" / "audit" / "report.html").is_file()
+    report = (tmp_path / "external" / "audit" / "report.html").read_text()
+    assert "patients here were in the run" in report and "Not checked" not in report
+    own = cli("evaluate", fitted[0], "--manifest", fitted[0] / "manifest.parquet", "--out", "own", cwd=tmp_path)
+    assert own.returncode == 0, own.stderr
+    splits = pd.read_parquet(fitted[0] / "manifest.parquet")["split"]
+    aside = f"{(splits == 'test').sum()} test samples evaluated, {(splits != 'test').sum()} of other splits set aside"
+    assert aside in own.stdout and "figures are too good" not in own.stderr
+    assert set(pd.read_parquet(tmp_path / "own" / "predictions.parquet")["split"]) == {"test"}
+    assert json.loads((tmp_path / "own" / "audit" / "audit.json").read_text())["facts"]["leakage"]["clean"] is True
     fewer = read_manifest(tmp_path / "m.parquet")
     first, *others = fewer.findings
     write_manifest(replace(fewer, frame=fewer.frame.drop(columns=first), findings=tuple(others)), tmp_path / "fewer.parquet")
@@ -173,7 +203,7 @@ def test_index_then_evaluate_warns_of_patients_it_has_seen(fitted: Fitted, cli, 
     assert lacking.returncode == 1 and f"has no column for {first}, which the model predicts" in lacking.stderr
     assert not (tmp_path / "lacking").exists()
     full = cli("evaluate", fitted[0], "--manifest", "m.parquet", "--out", "external", cwd=tmp_path)
-    assert full.returncode == 1 and "is not empty" in full.stderr
+    assert full.returncode == 1 and "exists and is not an empty folder" in full.stderr
 
 
 def test_audit_of_a_run_and_of_a_foreign_table(fitted: Fitted, cli, tmp_path: Path) -> None:
