@@ -2,6 +2,7 @@
 
 import dataclasses
 import difflib
+import re
 import types
 import typing
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,6 +15,17 @@ from jsonargparse import ArgumentParser
 from medclassify.config.schema import Config
 from medclassify.config.validate import validate
 from medclassify.errors import ConfigError
+
+_KINDS = {
+    "float": "a number",
+    "int": "a whole number",
+    "bool": "true or false",
+    "str": "a text",
+    "tuple": "a list such as [a, b]",
+    "list": "a list such as [a, b]",
+    "dict": "a mapping such as {name: value}",
+    "NoneType": "null",
+}
 
 
 def config_parser() -> ArgumentParser:
@@ -45,7 +57,7 @@ def load_config(path: Path | str, overrides: Sequence[str] = ()) -> Config:
         namespace = parser.parse_args(list(overrides), parser.parse_object(values))
         config = Config(**vars(parser.instantiate(namespace)))
     except Exception as error:  # jsonargparse raises several types; all of them speak of the user's values
-        raise ConfigError(f"{path}: {_one_line(error)}") from error
+        raise ConfigError(_in_words(_one_line(error), path, overrides)) from error
     validate(config, str(path))
     return config
 
@@ -81,6 +93,28 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     if not isinstance(values, dict):
         raise ConfigError(f"{path}: a config is a mapping of keys to values, received a {type(values).__name__}.")
     return values
+
+
+def _in_words(message: str, path: Path | str, overrides: Sequence[str]) -> str:
+    """Says where a wrong value stands, its key, and what it must be; jsonargparse names Python's types."""
+    match = re.match(r'Parser key "(?P<key>[^"]+)": (?P<text>.*)', message)
+    if not match:
+        return f"{path}: {message}"
+    key, text = match["key"], match["text"]
+    given = [name for name in _override_keys(overrides) if f"{name}.".startswith(f"{key}.") or f"{key}.".startswith(f"{name}.")]
+    where = f"command line: --{key}" if given else f"{path}: {key}"
+    value = re.search(r"(?:Got value|Given value): (.*?)(?= Given value|$)", text)
+    wanted = re.findall(r"Expected a (.+?)(?=\. Got value| - Expected| Given value)", text)
+    if not value or not wanted:
+        return f"{where}: {text}"
+    return f"{where} must be {' or '.join(dict.fromkeys(map(_kind_in_words, wanted)))}, received {value[1]!r}."
+
+
+def _kind_in_words(kind: str) -> str:
+    if kind.startswith("typing.Literal["):
+        return f"one of {kind.removeprefix('typing.Literal[').rstrip(']')}".replace("'", "")
+    bare = kind.removeprefix("<class '").removesuffix("'>")
+    return _KINDS.get(re.split(r"\W", bare)[0], bare)
 
 
 def _override_keys(overrides: Sequence[str]) -> Iterator[str]:

@@ -9,7 +9,7 @@ from medclassify.errors import ManifestError
 from medclassify.manifest.attributes import age_band, normalise_age, normalise_code, normalise_sex, possible_age
 from medclassify.manifest.identity import identify_patients, leave_out_patients, missing_id_warnings, source_counts
 from medclassify.manifest.images import sample_ids, source_folders, tabulate
-from medclassify.manifest.labels import LabelTable
+from medclassify.manifest.labels import LABEL_VALUES, LabelTable
 from medclassify.manifest.matching import CONFLICT, Matches, match_labels
 from medclassify.manifest.modality import modality_notes
 from medclassify.manifest.patients import PatientHasher
@@ -51,10 +51,7 @@ def build_manifest(
     """
     labels = labels.select(findings)
     if not labels.findings:
-        raise ManifestError(
-            f"{labels.path}: no column holds labels only (1, 0, -1 or blank); its other columns are "
-            f"{', '.join(labels.attributes) or 'none'}. Write one such column a finding or class, or name it in data.findings."
-        )
+        raise ManifestError(f"{labels.path}: no column holds labels only (1, 0, -1 or blank); {_nearest_finding(labels)}")
     images, exclusions = tabulate(headers, hasher)
     folders = source_folders(images, sources)
     matches = match_labels(images, labels, folders if sources else ())
@@ -121,6 +118,25 @@ def _assemble(
         patient_source=source_counts(table["patient_source"]),
     )
     return manifest, exclusions
+
+
+def _nearest_finding(labels: LabelTable) -> str:
+    """What keeps the column that looks most like a finding from being one."""
+    wrong = {
+        name: values[~values.str.strip().isin(list(LABEL_VALUES))]
+        for name in labels.attributes
+        if len(values := labels.rows[name].dropna())
+    }
+    if not wrong:
+        return "it has no other columns. Write one such column a finding or class."
+    name = min(wrong, key=lambda name: len(wrong[name]) / labels.rows[name].notna().sum())
+    if wrong[name].empty:
+        return f"column {name} is taken for a fact about the patient. If it is a finding, name it in data.findings."
+    many = "1 other value" if len(wrong[name]) == 1 else f"{len(wrong[name])} other values"
+    return (
+        f"nearest is column {name}, with {many} (first: row {wrong[name].index[0]}, {wrong[name].iloc[0]!r}). "
+        f"Write 1 (present), 0 (absent), -1 (uncertain) or leave it blank (not labelled)."
+    )
 
 
 def _joined(images: pd.DataFrame, labels: LabelTable, pairs: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:

@@ -26,7 +26,18 @@ _NAMES = {
     },
     "an address": {"address", "street", "zip", "zipcode", "postcode", "postal"},
     "a telephone number or e-mail address": {"phone", "telephone", "tel", "mobile", "fax", "email", "mail"},
-    "a member of staff": {"physician", "doctor", "radiologist", "operator", "referrer"},
+    "a member of staff": {
+        "physician",
+        "doctor",
+        "radiologist",
+        "operator",
+        "referrer",
+        "reader",
+        "technician",
+        "technologist",
+        "consultant",
+        "nurse",
+    },
     # Few different ones may look like groups, and name somebody all the same.
     "free text": {"comment", "comments", "remark", "remarks", "note", "notes", "narrative", "impression", "anamnesis"},
 }
@@ -35,12 +46,16 @@ _THINGS = {"site", "institution", "hospital", "manufacturer", "model", "scanner"
 _EXEMPT = {"a name": _THINGS, "a record number": _THINGS, "a birth date": {"weight", "length"}}
 _CONTENT = {
     "names (A^B)": re.compile(r"[^\^]+\^[^\^]+.*"),
+    "names (Family, Given)": re.compile(r"[^\W\d_][\w'-]+, ?[^\W\d_a-z][a-zß-ÿ]+(?: \w+\.?)?"),
+    "sentences": re.compile(r"(?:\S+\s+){3,}\S+"),
     "dates": re.compile(r"(?:(?:19|20)\d{2}[-/.]?[01]\d[-/.]?[0-3]\d|[0-3]?\d[-/.][0-3]?\d[-/.](?:19|20)?\d{2})(?:[ T]\d.*)?"),
     "e-mail addresses": re.compile(r"[^@\s]+@[^@\s]+\.[A-Za-z]+"),
     "telephone numbers": re.compile(r"(?=(?:\D*\d){7,15}\D*$)(?:\+\d|\(?\d{2,5}\)?[-\s/]\s*\d{2,})[\d\s()/-]*"),
     "long numbers": re.compile(r"[A-Za-z]{0,3}\d{6,}"),
 }
 _MOST = 0.5
+# Of names of groups, some are long ("Black or African American"); of what is written freely, nearly all.
+_LEAST = {"sentences": 2 / 3}
 _MAX_TEXTS = 200
 _SEEN = 5_000
 
@@ -77,7 +92,13 @@ def identifying_content(values: pd.Series) -> str | None:
     for kind, pattern in _CONTENT.items():
         hits = seen.map(lambda text, pattern=pattern: pattern.fullmatch(text) is not None).to_numpy(dtype=bool)
         # One name among comments is one too many; a long number now and then is a measurement.
-        if hits.any() if kind in ("names (A^B)", "e-mail addresses") else hits.mean() > _MOST if len(hits) else False:
+        if (
+            hits.any()
+            if kind in ("names (A^B)", "e-mail addresses")
+            else hits.mean() > _LEAST.get(kind, _MOST)
+            if len(hits)
+            else False
+        ):
             return kind
     numeric = pd.to_numeric(seen, errors="coerce").notna().mean() > _MOST if len(seen) else False
     if not numeric and len(counts) > min(_MAX_TEXTS, max(20, 0.2 * int(counts.sum()))):

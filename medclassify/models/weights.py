@@ -1,6 +1,7 @@
 """Initial weights: from the hub, from a file, or random. Nothing is loaded by executing pickled code."""
 
 import hashlib
+import socket
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -125,11 +126,22 @@ def _download(network: EfficientNet) -> dict[str, Tensor]:
             _require_hub()
             return load_file(hf_hub_download(repository, "model.safetensors"))
     except Exception as error:  # the hub client raises a dozen types; each means the weights are not here
-        reason = " ".join(str(error).split())[:160]
         raise WeightsError(
-            f"model.weights imagenet: {repository} is not cached and cannot be downloaded ({type(error).__name__}: {reason}). "
+            f"model.weights imagenet: {repository} is not cached and cannot be downloaded ({_reason(error)}). "
             "Connect once, or give a file with --model.weights FILE.safetensors, or begin at random with --model.weights none."
         ) from error
+
+
+def _reason(error: Exception) -> str:
+    """Why a download failed: in words where there is no network, else as the client says it."""
+    inner = getattr(error, "reason", error)  # urllib wraps what the socket said
+    if isinstance(inner, socket.gaierror):
+        return "no network, or the hub's name is not known here"
+    if isinstance(inner, TimeoutError):
+        return "no network: the hub does not answer"
+    if isinstance(inner, ConnectionError):
+        return "no network: the connection is refused or broken"
+    return f"{type(error).__name__}: {' '.join(str(error).split())[:160]}"
 
 
 def _require_hub() -> None:

@@ -62,7 +62,7 @@ def read(path: Path) -> LabelTable:
     labels = {name: parse_labels(rows[name], path, name) for name in findings}
     notes = [
         f"{path.name}: read as generic, {len(rows)} rows; images are found by {', '.join(keys)}.",
-        f"{path.name}: findings: {', '.join(findings) or 'none (name them in data.findings)'}.",
+        f"{path.name}: findings: {', '.join(findings) or 'none'}.",
         f"{path.name}: attributes: {', '.join(attributes) or 'none'}.",
         *(f"{path.name}: column {name} is left out: {reason}." for name, reason in left_out.items()),
         *(f"{path.name}: {doubt}" for doubt in doubts),

@@ -39,7 +39,7 @@ def test_yaml_round_trip(tmp_path: Path) -> None:
         ("trainer: {max_epoch: 3}", [], r"trainer\.max_epoch is not known; did you mean trainer\.max_epochs\?"),
         ("", ["--trainer.max_epoch", "3"], r"--trainer\.max_epoch is not known; did you mean --trainer\.max_epochs\?"),
         ("zzzzqqq: 1", [], r"zzzzqqq is not known. Known are: seed_everything"),
-        ("data: {batch_size: many}", [], r"data\.batch_size.*Expected a <class 'int'>"),
+        ("data: {batch_size: many}", [], r"data\.batch_size.*must be a whole number, received 'many'"),
         ("data: {format: excel}", [], r"data\.format"),
         ("", ["--data.batch_size"], "expected one argument"),
         ("", ["stray"], "unrecognized arguments: stray"),
@@ -101,3 +101,21 @@ def test_a_shipped_config_is_found_from_any_folder(tmp_path: Path, monkeypatch: 
     assert find_config("chest_xray.yaml").resolve() == mine  # one's own file goes first
     for name in ("elsewhere/chest_xray.yaml", "configs/no_such.yaml"):
         assert find_config(name) == Path(name)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--optimizer.lr", "abc"], "command line: --optimizer.lr must be a number, received 'abc'."),
+        (["--trainer.max_epochs=abc"], "command line: --trainer.max_epochs must be a whole number, received 'abc'."),
+        (["--data.window", "foo"], "command line: --data.window must be one of voi, percentile, full, received 'foo'."),
+        (["--model.scale", "x"], "command line: --model.scale must be a whole number or null, received 'x'."),
+        (["--data.attributes", "foo"], "command line: --data.attributes must be a list such as [a, b], received 'foo'."),
+        (["--trainer.max_epochs", "3"], "c.yaml: optimizer.lr must be a number, received 'abc'."),
+    ],
+)
+def test_a_wrong_type_is_told_in_words_and_where_it_stands(tmp_path: Path, words: list[str], message: str) -> None:
+    text = "optimizer: {lr: abc}" if words[1:] == ["3"] else ""
+    with pytest.raises(ConfigError) as caught:
+        load_config(write(tmp_path, text), words)
+    assert str(caught.value).endswith(message)

@@ -201,7 +201,7 @@ def test_no_header_at_all_is_refused(build: Build) -> None:
 
 
 def test_labels_without_findings_are_refused(build: Build) -> None:
-    with pytest.raises(ManifestError, match=r"no column holds labels only .* its other columns are diagnosis"):
+    with pytest.raises(ManifestError, match=r"no column holds labels only .* nearest is column diagnosis, with"):
         build("path,diagnosis\na,covid\n", ["a"])
 
 

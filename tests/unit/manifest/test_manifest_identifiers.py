@@ -12,6 +12,7 @@ from medclassify.manifest.identifiers import identifying_content, identifying_na
         ("AccessionNumber", "an accession number"), ("mrn", "a record number"), ("Study ID", "a record number"),
         ("patient_address", "an address"), ("zip", "an address"), ("Phone", "a telephone number or e-mail address"),
         ("e-mail", "a telephone number or e-mail address"), ("referring_physician", "a member of staff"),
+        ("Reader", "a member of staff"), ("reading_radiologist", "a member of staff"), ("Operator", "a member of staff"),
         ("comment", "free text"), ("clinical_notes", "free text"), ("PatientRemarks", "free text"),
     ],
 )  # fmt: skip
@@ -35,6 +36,8 @@ def test_columns_that_would_not(column: str) -> None:
         (["a@b.org", "none", "none"], "e-mail addresses"),
         (["+49 221 123456", "0221/123456"], "telephone numbers"),
         (["1234567", "P006007"], "long numbers"),
+        (["Schmidt, Anna", "Müller, Jörg", "unknown"], "names (Family, Given)"),
+        (["fell from the stairs yesterday", "no complaint at all, control", "cough for three weeks"] * 40, "sentences"),
         ([f"case {n}" for n in range(30)], "30 different texts, so it is no group"),
     ],
 )
@@ -44,7 +47,22 @@ def test_contents_that_point_to_a_person(values: list[str], kind: str) -> None:
 
 @pytest.mark.parametrize(
     "values",
-    [["White", "Black"], ["2017", "2018"], ["3056", "2544"], ["GE MEDICAL SYSTEMS"], [f"{n / 7:.3f}" for n in range(900)], []],
+    [
+        [
+            "White",
+            "Asian",
+            "Black or African American",
+            "American Indian or Alaska Native",
+            "Native Hawaiian or Pacific Islander",
+        ],
+        ["Koeln, Nord", "Wing A, 2nd floor", "Bonn"],
+        ["White", "Black"],
+        ["2017", "2018"],
+        ["3056", "2544"],
+        ["GE MEDICAL SYSTEMS"],
+        [f"{n / 7:.3f}" for n in range(900)],
+        [],
+    ],
 )
 def test_contents_that_do_not(values: list[str]) -> None:
     assert identifying_content(pd.Series(values, dtype="str")) is None

@@ -171,7 +171,10 @@ def test_offline_without_cache_is_one_clear_line_unless_random_weights_are_allow
     nobody = "http://127.0.0.1:9"
     failed = run_hub(tmp_path, nobody)
     assert failed.returncode != 0
-    assert "is not cached and cannot be downloaded" in failed.stderr.splitlines()[-1]
+    told = "is not cached and cannot be downloaded (no network: the connection is refused or broken). Connect once"
+    assert told in failed.stderr.splitlines()[-1]
+    unknown = run_hub(tmp_path, "http://nobody.invalid")
+    assert "(no network, or the hub's name is not known here)" in unknown.stderr.splitlines()[-1]
     assert "--model.weights FILE.safetensors" in failed.stderr.splitlines()[-1]
     allowed = run_hub(tmp_path, nobody, "allow")
     assert "'fallback': True" in allowed.stdout and "RANDOM initial weights" in allowed.stdout
