@@ -6,8 +6,12 @@ verb's own function runs, so that help answers at once.
 
 import argparse
 import os
+import signal
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from types import FrameType
 
 import medclassify
 from medclassify.cli.verbs import VERBS, Verb
@@ -38,7 +42,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser.parse_args(words)
     verb: Verb = arguments.verb
     try:
-        verb.run(arguments, overrides)
+        with _stop_as_interrupt():
+            verb.run(arguments, overrides)
     except MedclassifyError as error:
         if debug:
             raise
@@ -89,6 +94,28 @@ def _part_overrides(words: Sequence[str], parser: argparse.ArgumentParser) -> tu
     return own, overrides
 
 
+@contextmanager
+def _stop_as_interrupt() -> Iterator[None]:
+    """SIGTERM ends a verb as Ctrl-C does, with its line; processes that a verb forks end by it as they would have."""
+    before = signal.getsignal(signal.SIGTERM)
+    if threading.current_thread() is not threading.main_thread() or before is not signal.SIG_DFL:
+        yield
+        return
+    owner = os.getpid()
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        if os.getpid() != owner:
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
 def _fail(message: str) -> int:
     print(f"medclassify: {' '.join(message.split())}", file=sys.stderr, flush=True)
     return 1
@@ -101,4 +128,6 @@ def _os_message(error: OSError) -> str:
     return f"{where}{error.strerror or error}. Check that the file or folder exists and may be used."
 
 
-_NOTICE = "For research. Not a medical device. Every verb has --help with a worked example."
+_NOTICE = (
+    "For research. Not a medical device. Every verb has --help with a worked example; docs/README.md says where to read on."
+)

@@ -62,7 +62,13 @@ def _index_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--deidentify", type=Path, metavar="DIR", help="also write de-identified copies and their manifest here"
     )
-    parser.add_argument("--out", type=Path, default=Path("manifest.parquet"), help="default: manifest.parquet")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=Path("manifest.parquet"),
+        metavar="FILE",
+        help=".parquet or .csv (default: manifest.parquet)",
+    )
 
 
 def _index(arguments: argparse.Namespace, overrides: Sequence[str]) -> None:
@@ -94,7 +100,8 @@ def _index(arguments: argparse.Namespace, overrides: Sequence[str]) -> None:
         copies = deidentify(indexed.manifest, arguments.deidentify, indexed.boxes)
         source = copies.manifest
         print(f"wrote {copies.count} de-identified copies and {source}, and {copies.exclusions} ({copies.left_out} not copied)")
-    print(f"next: medclassify fit configs/generic.yaml --data.source {source}")
+    config = "nih_chestxray14" if indexed.manifest.label_format == "nih" else "generic"
+    print(f"next: medclassify fit configs/{config}.yaml --data.source {source}")
 
 
 def _fit_arguments(parser: argparse.ArgumentParser) -> None:
@@ -173,7 +180,11 @@ def _predict_arguments(parser: argparse.ArgumentParser) -> None:
     _run_folder(parser)
     _sources(parser)
     parser.add_argument(
-        "--out", type=Path, default=Path("predictions.parquet"), help=".parquet or .csv (default: predictions.parquet)"
+        "--out",
+        type=Path,
+        default=Path("predictions.parquet"),
+        metavar="FILE",
+        help=".parquet or .csv (default: predictions.parquet)",
     )
     _exclude_patients(parser)
 
@@ -201,7 +212,7 @@ def _audit_arguments(parser: argparse.ArgumentParser) -> None:
         "--predictions", type=Path, metavar="FILE", help="anyone's predictions table (.csv or .parquet) instead of a run"
     )
     parser.add_argument("--attributes", default="", metavar="A,B", help="its attribute columns, e.g. sex,age,site")
-    parser.add_argument("--out", type=Path, metavar="DIR", help="default: the run's audit folder, or FILE-audit")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="default: RUN-audit beside the run, or FILE-audit")
     _exclude_patients(parser)
 
 

@@ -14,6 +14,12 @@ _SEX = {
     **dict.fromkeys(("U", "UNKNOWN"), None),
 }
 
+# Columns that say who or how even when they are coded 0 and 1, so they are not taken for findings unless named as such.
+PATIENT_FACTS = {
+    "race", "ethnicity", "insurance", "country", "language", "smoker", "smoking", "pregnant", "inpatient", "outpatient",
+    "emergency", "icu", "portable", "scanner", "fold", "follow_up", "weight", "height", "bmi", "year",
+}  # fmt: skip
+
 
 def age_band(age_years: pd.Series) -> pd.Series:
     """Age bands 0-17, 18-39, 40-59, 60-79, 80+ (completed years); missing stays missing.

@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from medclassify.errors import ManifestError
-from medclassify.manifest.attributes import age_band, normalise_age, normalise_code, normalise_sex
+from medclassify.manifest.attributes import PATIENT_FACTS, age_band, normalise_age, normalise_code, normalise_sex
 from medclassify.manifest.identifiers import identifying_content, identifying_name
 from medclassify.manifest.images import sample_ids
 from medclassify.manifest.labels import LABEL_VALUES, parse_labels
@@ -29,7 +29,13 @@ def complete(frame: pd.DataFrame, path: Path, hasher: PatientHasher | None) -> M
     frame = frame.set_axis([str(name) for name in frame.columns], axis=1)
     text = pd.DataFrame({name: _text(frame[name]) for name in frame.columns})
     extra = [name for name in text.columns if name not in CORE_COLUMNS]
-    findings = tuple(name for name in extra if text[name].notna().any() and text[name].dropna().isin(list(LABEL_VALUES)).all())
+    findings = tuple(
+        name
+        for name in extra
+        if text[name].notna().any()
+        and text[name].dropna().isin(list(LABEL_VALUES)).all()
+        and name.lower() not in PATIENT_FACTS  # smoker: 1 is no finding
+    )
     if "path" not in text.columns or not findings or text.empty:
         lacks = (
             "no rows" if text.empty else "no column path" if "path" not in text.columns else "no finding (1, 0, -1 or blank)"

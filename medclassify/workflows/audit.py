@@ -17,6 +17,7 @@ from medclassify.audit import (
     write_audit,
 )
 from medclassify.audit.reading import read_table
+from medclassify.audit.table import file_finding
 from medclassify.config import load_config
 from medclassify.errors import ConfigError, RunError
 from medclassify.manifest import read_manifest, without_patients
@@ -70,6 +71,8 @@ def _audit_table(predictions: Path, attributes: Sequence[str], out: Path, exclud
     if not exclude_patients:
         return audit_predictions(predictions, attributes, out_dir=out)
     table = Withdrawn.of(exclude_patients).leave_out_rows(read_table(predictions), str(predictions))
+    if "finding" not in table:
+        table = table.assign(finding=file_finding(predictions))
     return audit_predictions(table, attributes, out_dir=out, title=f"Audit of {predictions.name}")
 
 

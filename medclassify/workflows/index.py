@@ -96,7 +96,7 @@ def index_files(data: DataConfig, sources: Sequence[Path], *, synthetic: bool = 
     exclusions = [*unreadable, *exclusions]
     say(
         f"manifest: {len(manifest)} samples of {manifest.frame['patient_id'].nunique()} patients, "
-        f"{len(manifest.findings)} findings"
+        f"{len(manifest.findings)} finding{'' if len(manifest.findings) == 1 else 's'}"
     )
     report_exclusions(exclusions)
     return Indexed(manifest, exclusions, synthetic, boxes)
@@ -113,7 +113,7 @@ def report_exclusions(exclusions: Sequence[Exclusion]) -> None:
 
 def _index_phantom(data: DataConfig) -> Indexed:
     folder = cache_folder() / "phantom"
-    say("data: SYNTHETIC chest radiographs (no data.source named); rendered once, then cached")
+    say("data: SYNTHETIC chest radiographs (data.source: phantom); rendered once, then cached")
     with progress("rendering radiographs") as move:
         dataset = render_dataset(folder, data.phantom, move)
     phantom = DataConfig(

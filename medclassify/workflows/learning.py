@@ -83,10 +83,7 @@ def learn(
     classifier = Classifier(network, findings, config.data.task, config.optimizer, weights)
     say(f"fine-tuning: {len(train)} images, {config.data.batch_size} a step, at most {config.trainer.max_epochs} epochs")
     result = fine_tune(classifier, data, config, run, monitor=_monitor(dataset), resume=checkpoint, say=say)
-    say(
-        f"kept epoch {result.best_epoch + 1} ({result.monitor} {result.best_score:.4f}); "
-        f"{result.step_share:.1%} of training time in the model step"
-    )
+    say(f"kept epoch {result.best_epoch + 1} ({result.monitor} {result.best_score:.4f})")
     return probe, result
 
 

@@ -68,7 +68,7 @@ def predict(run_folder: Path, sources: Sequence[str], out: Path, exclude_patient
     files = manifest.frame[["sample_id", "path"]]
     write_table(files, out.with_suffix(".files.csv"))
     write_exclusions(out.with_suffix(".exclusions.csv"), exclusions)
-    say(f"scored {len(manifest)} images for {len(scorer.bundle.findings)} findings")
+    say(f"scored {len(manifest)} image{'' if len(manifest) == 1 else 's'} for {', '.join(scorer.bundle.findings)}")
     return Predicted(predictions, files, exclusions, out)
 
 

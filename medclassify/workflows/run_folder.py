@@ -52,7 +52,8 @@ def stage(name: str, run: RunLayout) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt as interrupt:
-        kept = f"What was done is kept in {run.root}. Go on with: medclassify fit {run.config} --ckpt_path last"
+        again = f"medclassify fit {run.config} --run_dir {run.root} --ckpt_path last"
+        kept = f"What was done is kept in {run.root}. Go on with: {again}"
         hint = kept if run.config.is_file() else "Nothing was written to the run directory; start it again."
         raise RunError(f"stopped while {name}. {hint}") from interrupt
 

@@ -196,6 +196,18 @@ def test_ctrl_c_leaves_nothing_half_written_and_the_run_can_go_on(
         assert "Nothing was written" in errors
 
 
+def test_being_told_to_stop_ends_with_a_line_as_ctrl_c_does(state, small_config: Path, tmp_path: Path) -> None:
+    words = [sys.executable, "-m", "medclassify", "fit", str(small_config), "--run_dir", str(tmp_path / "run")]
+    with subprocess.Popen(words, env=state, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if "random initial weights" in line:
+                break
+        process.terminate()
+        _, errors = process.communicate(timeout=120)
+    assert process.returncode == 1 and "medclassify: stopped while reading the data" in errors, errors
+
+
 def test_a_killed_fit_resumes_to_the_same_weights_as_an_unbroken_one(state, small_config: Path, tmp_path: Path) -> None:
     def words(run: Path, *more: str) -> list[str]:
         return [

@@ -107,6 +107,8 @@ def test_predict_scores_files_as_the_fit_did(fitted: Fitted, cli, tmp_path: Path
     np.testing.assert_allclose(scored["prob_cal"], expected["prob_cal"], atol=1e-6)
     assert scored["sample_id"].eq(sample).all() and scored["target"].isna().all()
     assert "next: medclassify explain" in done.stdout
+    none = cli("predict", run, "notes.txt", cwd=tmp_path)
+    one_line(none, "no image: the file cannot be read: notes.txt: ")
     odd = cli("predict", run, manifest.loc[sample, "path"], "--out", "p.xlsx", cwd=tmp_path)
     assert odd.returncode == 1 and "--out p.xlsx: unknown kind of table '.xlsx'. Name it .parquet or .csv." in odd.stderr
 

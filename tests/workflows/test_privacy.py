@@ -253,14 +253,15 @@ def test_audit_of_a_foreign_table_leaves_out_by_id_or_hash(site: Site, tmp_path:
     table.to_csv(tmp_path / "t.csv", index=False)
     result, _ = audit(None, tmp_path / "t.csv", (), tmp_path / "out", ["7", "99", "1000"])
     assert result.table.frame["patient_id"].nunique() == 38
+    assert result.table.findings == ("t",)  # called after the file, as without exclusions
     told = capsys.readouterr()
     assert "patients left out on request: 2, with 2 samples." in told.out
     assert "1 of 3 patients of --exclude-patients have no image here (first: entry 3)" in told.err
     table.drop(columns="patient_id").to_csv(tmp_path / "n.csv", index=False)
     with pytest.raises(ManifestError, match="has no column patient_id, so nobody can be left out"):
-        audit(None, tmp_path / "n.csv", (), tmp_path / "out", ["7"])
+        audit(None, tmp_path / "n.csv", (), tmp_path / "second", ["7"])
     with pytest.raises(ManifestError, match="no row is left without the 40 excluded patients"):
-        audit(None, tmp_path / "t.csv", (), tmp_path / "out", [*map(str, range(40)), "99"])
+        audit(None, tmp_path / "t.csv", (), tmp_path / "third", [*map(str, range(40)), "99"])
 
 
 def test_entries_are_hashed_and_never_kept_as_they_are(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from medclassify.errors import ManifestError
+from medclassify.manifest.attributes import PATIENT_FACTS
 from medclassify.manifest.delimited import read_columns, read_header
 from medclassify.manifest.identifiers import identifying_content, identifying_name
 from medclassify.manifest.labels import KEYS, LABEL_VALUES, LabelTable, parse_labels
@@ -27,11 +28,6 @@ _ALIASES = {
 }
 _CORE = ("split", "modality", "laterality", *_ALIASES)
 _CORE_SPELLINGS = {*_CORE, *(alias for aliases in _ALIASES.values() for alias in aliases)}
-# Columns that say who or how even when they are coded 0 and 1, so they are not taken for findings unless named as such.
-_ATTRIBUTES = {
-    "race", "ethnicity", "insurance", "country", "language", "smoker", "smoking", "pregnant", "inpatient", "outpatient",
-    "emergency", "icu", "portable", "scanner", "fold", "follow_up", "weight", "height", "bmi", "year",
-}  # fmt: skip
 _MADE_HERE = ("sample_id", "age_band")
 
 
@@ -109,13 +105,13 @@ def _sort_out(rows: pd.DataFrame, columns: Sequence[str]) -> tuple[list[str], li
             left_out[name] = "the manifest makes its own"
         elif _spelling(name) in _CORE_SPELLINGS:
             left_out[name] = "another column already says this"
-        elif labels.all() and name.lower() not in _ATTRIBUTES:
+        elif labels.all() and name.lower() not in PATIENT_FACTS:
             findings.append(name)
         elif reason := identifying_name(name) or identifying_content(values):
             left_out[name] = f"it looks like {reason}"
         else:
             attributes.append(name)
-            if labels.mean() > 0.9 and name.lower() not in _ATTRIBUTES:
+            if labels.mean() > 0.9 and name.lower() not in PATIENT_FACTS:
                 first = values[~labels]
                 doubts.append(
                     f"column {name} is taken as an attribute because of {len(first)} values that are no labels "

@@ -106,6 +106,11 @@ def test_a_hand_made_table_is_completed(write: Write, tmp_path: Path, hasher: Pa
     )
 
 
+def test_a_fact_about_the_patient_is_no_finding_of_a_hand_made_table(write: Write) -> None:
+    manifest = read_manifest(write("mine.csv", "path,mass,smoker\na.png,1,1\nb.png,0,0\n"))
+    assert manifest.findings == ("mass",) and manifest.attributes == ("smoker",)
+
+
 def test_hashes_in_a_hand_made_table_stay(write: Write) -> None:
     manifest = read_manifest(write("mine.csv", "path,patient_id,mass\na,00000000000000aa,1\n"))
     assert manifest.frame["patient_id"].tolist() == ["00000000000000aa"]
