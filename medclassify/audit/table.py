@@ -75,7 +75,7 @@ def audit_table(
     only = ONLY_FINDING
     if isinstance(predictions, (Path, str)):
         source, given = str(predictions), read_table(Path(predictions))
-        only = Path(source.removesuffix(".gz")).stem
+        only = file_finding(Path(predictions))
     else:
         given = predictions
     if given.empty:
@@ -105,6 +105,11 @@ def audit_table(
     _check_unique(clean, source)
     findings = tuple(dict.fromkeys(clean["finding"]))
     return AuditTable(clean, findings, levels, score_column != "score", tuple(notes))
+
+
+def file_finding(path: Path) -> str:
+    """What the one finding of a table without ``finding`` is called: the file's name without its kind."""
+    return Path(path.name.removesuffix(".gz")).stem
 
 
 def _test_rows(frame: pd.DataFrame, source: str, notes: list[str]) -> pd.DataFrame:
