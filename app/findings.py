@@ -7,7 +7,7 @@ import pandas as pd
 import streamlit as st
 
 from app import session
-from app.text import bar, percent, plain
+from app.text import apart, bar, plain
 from medclassify.records import ReviewItem
 from medclassify.review import ReviewRun
 
@@ -45,9 +45,10 @@ def _show_row(
     )
     call = '<span class="mc-called">POSITIVE</span>' if item.decision else '<span class="mc-dim">negative</span>'
     doubt = f'<span class="mc-called" title="{html.escape(" ".join(doubts))}">doubtful</span> ' if doubts else ""
+    value, mark = apart(item.probability, item.threshold)
     probability.html(
-        f'<div class="mc-line"><span><b>{percent(item.probability)}</b> {call}</span>'
-        f'<span>{doubt}<span class="mc-dim">threshold {percent(item.threshold)}</span></span></div>'
+        f'<div class="mc-line"><span><b>{value}</b> {call}</span>'
+        f'<span>{doubt}<span class="mc-dim">threshold {mark}</span></span></div>'
         + bar(item.probability, item.threshold, called=item.decision)
     )
     lines = [f"<b>{verdict}</b>" if verdict else '<span class="mc-dim">not judged</span>']

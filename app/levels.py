@@ -8,13 +8,14 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from app import session
-from app.picture import Picture, Window
+from app.picture import Picture, Window, read_picture
 from medclassify.display import apply_window
 
 _CT_WINDOWS = {"Lung": (-600, 1500), "Mediastinum": (40, 400), "Bone": (400, 1800), "Brain": (40, 80)}
-_WINDOWS: dict[Window, str] = {"voi": "the file's own", "percentile": "0.5th–99.5th percentile", "full": "full range"}
+_WINDOWS: dict[Window, str] = {"voi": "the file's own", "percentile": "0.5–99.5 percentile", "full": "full range"}
 # A DICOM window is at least 1 wide, so grey in [0, 1] is windowed in thousandths.
 _PARTS = 1000.0
+_LIST_WIDTH, _SLIDER_WIDTH = 175, 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,28 +35,41 @@ class Levels:
     invert: bool = False
 
 
-def ask_levels(wanted: bool, standard: Window, modality: str) -> Levels:
+def ask_levels(wanted: bool, standard: Window, path: str, modality: str) -> Levels:
     """Shows the controls where the reader wants them.
 
     Args:
         wanted: Whether the reader sets the levels; else the image is shown as the model saw it.
         standard: The run's own window.
+        path: The original.
         modality: Of the image; CT is set in Hounsfield units.
+
+    Raises:
+        ReviewError: The original is gone, or cannot be read.
     """
     if not wanted:
         return Levels(standard)
-    places = st.columns([1.4, 1.4, 1.4, 0.8], vertical_alignment="bottom")
-    if modality == "CT":
-        preset = places[0].selectbox("CT window", list(_CT_WINDOWS), key=f"{session.VIEW}preset")
-        middle, span = _CT_WINDOWS[preset]
-        centre = places[1].slider("Centre (HU)", -1000, 1000, key=_kept(f"centre/{preset}", middle))
-        width = places[2].slider("Width (HU)", 1, 3000, key=_kept(f"width/{preset}", span))
-        return Levels("none", centre, width, _ask_invert(places[3]))
-    names = list(_WINDOWS)
-    window = places[0].selectbox("Window", names, format_func=_WINDOWS.__getitem__, key=_kept("window", standard))
-    centre = places[1].slider("Centre (%)", 0, 100, key=_kept("centre", 50))
-    width = places[2].slider("Width (%)", 5, 100, key=_kept("width", 100))
-    invert = _ask_invert(places[3])
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="xsmall"):
+        return _ask_ct() if modality == "CT" else _ask_grey(standard, path)
+
+
+def _ask_ct() -> Levels:
+    preset = st.selectbox("CT window", list(_CT_WINDOWS), key=f"{session.VIEW}preset", width=_LIST_WIDTH)
+    middle, span = _CT_WINDOWS[preset]
+    centre = st.slider("Centre (HU)", -1000, 1000, key=_kept(f"centre/{preset}", middle), width=_SLIDER_WIDTH)
+    width = st.slider("Width (HU)", 1, 3000, key=_kept(f"width/{preset}", span), width=_SLIDER_WIDTH)
+    return Levels("none", centre, width, _ask_invert())
+
+
+def _ask_grey(standard: Window, path: str) -> Levels:
+    names, key = list(_WINDOWS), "window"
+    if any(step.startswith("percentiles") for step in read_picture(path, "voi").applied):
+        # The file has no window of its own, so none is offered; what other files are shown with is kept beside it.
+        names, key, standard = names[1:], "window/none", "percentile" if standard == "voi" else standard
+    window = st.selectbox("Window", names, format_func=_WINDOWS.__getitem__, key=_kept(key, standard), width=_LIST_WIDTH)
+    centre = st.slider("Centre (%)", 0, 100, key=_kept("centre", 50), width=_SLIDER_WIDTH)
+    width = st.slider("Width (%)", 5, 100, key=_kept("width", 100), width=_SLIDER_WIDTH)
+    invert = _ask_invert()
     if (centre, width) == (50, 100):
         return Levels(window, invert=invert)
     return Levels(window, centre / 100, width / 100, invert)
@@ -70,8 +84,8 @@ def to_grey(picture: Picture, levels: Levels) -> NDArray[np.float32]:
     return np.asarray(1 - grey, dtype=np.float32) if levels.invert else grey
 
 
-def _ask_invert(place: Any) -> bool:
-    return place.toggle("Invert", key=f"{session.VIEW}invert")
+def _ask_invert() -> bool:
+    return st.toggle("Invert", key=f"{session.VIEW}invert")
 
 
 def _kept(name: str, default: Any) -> str:

@@ -34,7 +34,8 @@ _STYLE = """
 .st-key-findings button {min-height: 2.1rem; padding: .1rem .6rem;}
 .st-key-decisions {max-height: 16rem; overflow-y: auto; flex-wrap: nowrap;}
 [data-testid="stToastContainer"] {top: auto; bottom: 1rem; left: 1.6rem; right: auto;}
-.mc-line {display: flex; justify-content: space-between; gap: .6rem; font-size: .86rem; line-height: 1.3; white-space: nowrap;}
+.mc-line {display: flex; justify-content: space-between; gap: 0 .3rem; font-size: .86rem; line-height: 1.3; flex-wrap: wrap;}
+.mc-line > span {white-space: nowrap;}
 .mc-dim {opacity: .68;}
 .mc-called {color: #d55e00; font-weight: 700;}
 .mc-bar {position: relative; height: .55rem; border-radius: 3px; background: rgba(128,128,128,.28); margin-top: .25rem;}

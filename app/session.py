@@ -9,11 +9,12 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
 import pandas as pd
 import streamlit as st
 
 from app.text import plain
-from medclassify.records import ReviewItem
+from medclassify.records import ReviewItem, Split
 from medclassify.review import (
     MAX_READER,
     MISSING,
@@ -22,6 +23,7 @@ from medclassify.review import (
     add_status,
     build_worklist,
     open_review_run,
+    uncertainty,
 )
 from medclassify.runs import RunLayout
 
@@ -128,6 +130,12 @@ def subgroups(run: ReviewRun, attribute: str | None) -> list[str]:
     return sorted(_worklist(run, None)[attribute].unique().tolist(), key=lambda value: (value == MISSING, value))
 
 
+def splits(run: ReviewRun) -> dict[str, int]:
+    """How many samples each split has; the test split, which the model was not made on, first."""
+    counts = _worklist(run, None)["split"].value_counts().to_dict()
+    return {name: int(counts[name]) for name in sorted(counts, key=lambda name: (name != Split.TEST, name))}
+
+
 @st.cache_resource(max_entries=4, hash_funcs={ReviewRun: id}, show_spinner="Sorting the worklist …")
 def _worklist(run: ReviewRun, finding: str | None) -> pd.DataFrame:
     return build_worklist(run.predictions, finding=finding)
@@ -154,19 +162,32 @@ def leave_sample() -> None:
 
 
 def queue(run: ReviewRun) -> list[str]:
-    """The samples that Next and Previous go through: the list as it was when a sample was opened from it."""
+    """The samples that Next and Previous go through: the list as it was when a sample was opened from it.
+
+    After a refresh or from a bookmark, the samples of the current one's split.
+    """
     if "queue" not in st.session_state:
-        st.session_state["queue"] = _worklist(run, None)["sample_id"].tolist()
+        rows = _worklist(run, None)
+        split = rows.loc[rows["sample_id"] == current_sample(), "split"]
+        st.session_state["queue"] = rows.loc[rows["split"].isin(split.tolist()), "sample_id"].tolist()
     return st.session_state["queue"]
 
 
 def begin_sample(sample_id: str, items: Sequence[ReviewItem], judged: Iterable[str]) -> None:
-    """On arriving at a sample: the first finding without a verdict is chosen, and the reference label is hidden."""
+    """On arriving at a sample: a finding without a verdict is chosen, and the reference label is hidden.
+
+    The finding is the one that the worklist speaks of, else the least certain.
+    """
     if st.session_state.get("at") == sample_id:
         return
     st.session_state["at"] = sample_id
     st.session_state[TARGET] = False
-    st.session_state["finding"] = _next_finding(items, set(judged), after=None)
+    left = {item.finding: (item.probability, item.threshold) for item in items if item.finding not in set(judged)}
+    st.session_state["finding"] = None
+    if left:
+        doubt = uncertainty(*np.array(list(left.values()), dtype=np.float64).T)
+        listed = st.session_state.get(f"{FILTER}finding")
+        st.session_state["finding"] = listed if listed in left else list(left)[int(doubt.argmax())]
 
 
 def chosen_finding() -> str | None:
@@ -181,13 +202,10 @@ def choose_finding(finding: str) -> None:
 
 def go_on(items: Sequence[ReviewItem], judged: Iterable[str], after: str) -> None:
     """Goes on to the next finding that has no verdict."""
-    st.session_state["finding"] = _next_finding(items, set(judged), after=after)
-
-
-def _next_finding(items: Sequence[ReviewItem], judged: set[str], after: str | None) -> str | None:
     names = [item.finding for item in items]
-    start = names.index(after) + 1 if after in names else 0
-    return next((name for name in names[start:] + names[:start] if name not in judged), None)
+    start = names.index(after) + 1
+    done = set(judged)
+    st.session_state["finding"] = next((name for name in names[start:] + names[:start] if name not in done), None)
 
 
 # --- what the reader has seen

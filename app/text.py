@@ -3,6 +3,7 @@
 import html
 import re
 from collections.abc import Mapping
+from decimal import Decimal
 
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-.!|~$:<>&^=@/])")
 
@@ -12,15 +13,20 @@ def plain(text: str) -> str:
     return _MARKDOWN.sub(r"\\\1", " ".join(text.split()))
 
 
-def percent(share: float) -> str:
-    """A share in per cent with one decimal, so that a probability just below its threshold does not look equal to it."""
-    return f"{100 * share:.1f} %"
+def apart(probability: float, threshold: float) -> tuple[str, str]:
+    """Both in per cent, with one decimal or as many as tell them apart: what is printed must bear out what was called."""
+    exact = 100 * Decimal(probability), 100 * Decimal(threshold)
+    decimals = 1
+    while probability != threshold and f"{exact[0]:.{decimals}f}" == f"{exact[1]:.{decimals}f}":
+        decimals += 1
+    return f"{exact[0]:.{decimals}f} %", f"{exact[1]:.{decimals}f} %"
 
 
 def bar(probability: float, threshold: float, *, called: bool) -> str:
     """HTML of a horizontal bar of the probability with a mark at the threshold."""
+    value, mark = apart(probability, threshold)
     return (
-        f'<div class="mc-bar" role="img" aria-label="{percent(probability)}, threshold {percent(threshold)}">'
+        f'<div class="mc-bar" role="img" aria-label="{value}, threshold {mark}">'
         f'<div class="mc-fill{" mc-over" if called else ""}" style="width:{100 * probability:.2f}%"></div>'
         f'<div class="mc-mark" style="left:{100 * threshold:.2f}%"></div></div>'
     )

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import streamlit as st
 
 from app import session
-from app.text import percent, plain
+from app.text import apart, plain
 from medclassify.errors import MedclassifyError
 from medclassify.records import ReviewDecision, ReviewItem, Verdict
 from medclassify.review import MAX_COMMENT, ReviewStore
@@ -39,12 +39,12 @@ def show_verdict(
         st.success("All findings of this sample are judged. Go on with Next (→), or choose a finding to judge it again.")
         return
     item = next(item for item in items if item.finding == chosen)
-    relation = "≥" if item.decision else "<"
+    value, mark = apart(item.probability, item.threshold)
+    compared = f"{value} {'≥' if item.decision else '<'} {mark}"
+    if item.probability == item.threshold:
+        compared = f"{value}, exactly its threshold"
     call = "POSITIVE" if item.decision else "negative"
-    st.markdown(
-        f"**{plain(chosen)}**: the model calls it **{call}** "
-        f"({percent(item.probability)} {relation} {percent(item.threshold)}). Do you agree?"
-    )
+    st.markdown(f"**{plain(chosen)}**: the model calls it **{call}** ({compared}). Do you agree?")
     for doubt in doubts.get(chosen, ()):
         st.caption(f":material/warning: {plain(doubt)}")
     comment = f"{session.COMMENT}{item.sample_id}/{chosen}"

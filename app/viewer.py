@@ -21,13 +21,12 @@ def show_image(run: ReviewRun, sample_id: str, finding: str | None) -> None:
     """Shows the original image, with the overlay of the chosen finding where one is stored."""
     place = st.empty()
     path, modality = run.original(sample_id)
-    grey_switch, explanation = st.columns([1, 2.9], vertical_alignment="center")
-    wanted = grey_switch.toggle("Grey levels", key=f"{session.VIEW}levels", help="Off: as the model saw the image.")
-    with explanation:
+    with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
+        wanted = st.toggle("Grey levels", key=f"{session.VIEW}levels", help="Off: as the model saw the image.")
         opacity = _overlay_controls(run, sample_id, finding)
     with st.container(gap="xsmall"):
-        levels = ask_levels(wanted, cast(Window, run.window), modality)
         try:
+            levels = ask_levels(wanted, cast(Window, run.window), path, modality)
             picture = read_picture(path, levels.window)
         except MedclassifyError as error:
             place.error(plain(str(error)), icon=":material/hide_image:")
@@ -47,13 +46,11 @@ def _overlay_controls(run: ReviewRun, sample_id: str, finding: str | None) -> fl
     if finding is None or (sample_id, finding) not in run.explanations:
         st.caption("No Grad-CAM map is stored for this finding." if finding else "Choose a finding to see its Grad-CAM map.")
         return 0.0
-    switch, strength, sanity = st.columns([1, 1.1, 1.3], vertical_alignment="center")
-    wanted = switch.toggle("Grad-CAM", key=f"{session.VIEW}overlay")
+    wanted = st.toggle("Grad-CAM", key=f"{session.VIEW}overlay")
     key = f"{session.VIEW}opacity"
     st.session_state.setdefault(key, 50)
-    percent = strength.slider("Opacity (%)", 5, 100, step=5, key=key, disabled=not wanted, label_visibility="collapsed")
-    with sanity:
-        _show_sanity(run)
+    percent = st.slider("Opacity (%)", 5, 100, step=5, key=key, disabled=not wanted, label_visibility="collapsed", width=90)
+    _show_sanity(run)
     return percent / 100 if wanted else 0.0
 
 

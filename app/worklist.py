@@ -7,20 +7,23 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from app import session
+from medclassify.records import Split
 from medclassify.review import Called, ReadStatus, ReviewRun, ReviewStore, WorklistFilter, filter_worklist
 
 ROWS_SHOWN = 1000
 """Rows sent to the browser; Next and Previous go through all of them."""
 _ANY = "any"
+_ALL = "all"
 
 
 def show_worklist(run: ReviewRun, store: ReviewStore) -> None:
     """Shows filters, progress and the list; a click on a row opens its sample."""
-    title, who = st.columns([3, 1], vertical_alignment="bottom")
+    title, part, who = st.columns([1, 2.7, 2], vertical_alignment="center")
     title.subheader("Worklist", anchor=False)
+    split = _choose_split(part, run)
     with who:
         session.show_reader()
-    finding, chosen = _filters(run)
+    finding, chosen = _filters(run, split)
     rows = filter_worklist(session.worklist(run, store, finding), chosen)
     session.show_message()
     _show_progress(rows)
@@ -28,23 +31,42 @@ def show_worklist(run: ReviewRun, store: ReviewStore) -> None:
         _show_table(run, rows)
 
 
-def _filters(run: ReviewRun) -> tuple[str | None, WorklistFilter]:
+def _filters(run: ReviewRun, split: str | None) -> tuple[str | None, WorklistFilter]:
     places = st.columns([1.3, 1, 1, 1, 1, 1, 1.3])
     finding = _choice(places[0], "Finding", run.findings)
     status = _choice(places[1], "Status", [item.value for item in ReadStatus])
     called = _choice(places[2], "Called", [Called.POSITIVE.value, Called.NEGATIVE.value])
-    attribute = _choice(places[3], "Attribute", (*run.attributes, "split"))
+    attribute = _choice(places[3], "Attribute", run.attributes)
     subgroup = _choice(places[4], "Subgroup", session.subgroups(run, attribute), disabled=attribute is None)
     overlay = _choice(places[5], "Overlay", ["stored"])
     sample = places[6].text_input("Sample id contains", key=f"{session.FILTER}sample")
     return finding, WorklistFilter(
         status=ReadStatus(status) if status else None,
+        split=split,
         called=Called(called) if called else Called.ANY,
         attribute=attribute,
         subgroup=subgroup,
         sample=sample,
         samples=run.explanations.samples if overlay else None,
     )
+
+
+def _choose_split(place: DeltaGenerator, run: ReviewRun) -> str | None:
+    counts = session.splits(run)
+    if len(counts) < 2:
+        return None
+    counts[_ALL] = sum(counts.values())
+    key = f"{session.FILTER}split"
+    st.session_state.setdefault(key, Split.TEST.value if Split.TEST in counts else _ALL)
+    chosen = place.segmented_control(
+        "Split",
+        list(counts),
+        format_func=lambda name: f"{name} {counts[name]:,}",
+        required=True,
+        key=key,
+        label_visibility="collapsed",
+    )
+    return None if chosen == _ALL else chosen
 
 
 def _choice(place: DeltaGenerator, label: str, options: Sequence[str], *, disabled: bool = False) -> str | None:
@@ -83,8 +105,9 @@ def _show_table(run: ReviewRun, rows: pd.DataFrame) -> None:
         {
             "Status": shown["status"],
             "Sample": shown["sample_id"],
-            "Uncertainty": shown["uncertainty"],
             "Least certain": shown["least_certain"],
+            "Probability": 100 * shown["prob_cal"],
+            "Threshold": 100 * shown["threshold"],
             "Called positive": shown["called"].where(shown["n_called"] > 0, "none"),
             "Verdicts": shown["n_judged"].astype(str) + " of " + shown["n_findings"].astype(str),
             "Overlay": shown["sample_id"].isin(list(run.explanations.samples)).map({True: "stored", False: ""}),
@@ -107,10 +130,9 @@ def _show_table(run: ReviewRun, rows: pd.DataFrame) -> None:
         on_select=clicked,
         selection_mode="single-cell",
         column_config={
-            "Uncertainty": st.column_config.ProgressColumn(
-                min_value=0, max_value=1, format="%.2f", help="1: the probability stands at its threshold; 0: it is 0 or 1."
-            ),
             "Least certain": st.column_config.TextColumn(help="The finding nearest to its threshold."),
+            "Probability": st.column_config.NumberColumn(format="%.2f %%", help="Of the least certain finding."),
+            "Threshold": st.column_config.NumberColumn(format="%.2f %%", help="Of the least certain finding."),
             "Verdicts": st.column_config.TextColumn(help="Findings you have judged."),
             "Overlay": st.column_config.TextColumn(help="Whether a Grad-CAM map is stored for this sample."),
         },

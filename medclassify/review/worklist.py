@@ -38,7 +38,8 @@ class WorklistFilter:
     Attributes:
         status: Only samples this far read.
         called: ``positive``: at least one listed finding was called; ``negative``: none was.
-        attribute: Only samples of one subgroup: this attribute's name (or ``split``),
+        split: Only samples of this split.
+        attribute: Only samples of one subgroup: this attribute's name,
         subgroup: and its value; ``missing`` for blanks.
         sample: Only samples whose id contains this text; upper and lower case are the same.
         samples: Only these samples.
@@ -46,6 +47,7 @@ class WorklistFilter:
 
     status: ReadStatus | None = None
     called: Called = Called.ANY
+    split: str | None = None
     attribute: str | None = None
     subgroup: str | None = None
     sample: str = ""
@@ -76,9 +78,9 @@ def build_worklist(predictions: pd.DataFrame, *, finding: str | None = None) -> 
         finding: Look at this finding alone; at all of them when left out.
 
     Returns:
-        ``sample_id, uncertainty`` (of the least certain finding), ``least_certain`` (that finding), ``called`` (names of the
-        findings called positive, in table order, joined by ", "), ``n_called, n_findings, split`` and the table's
-        attributes, blanks as ``missing``. Ties keep the table's order.
+        ``sample_id, uncertainty`` (of the least certain finding), ``least_certain`` (that finding), its ``prob_cal`` and
+        ``threshold``, ``called`` (names of the findings called positive, in table order, joined by ", "), ``n_called,
+        n_findings, split`` and the table's attributes, blanks as ``missing``. Ties keep the table's order.
 
     Raises:
         ReviewError: The finding is not in the table.
@@ -98,6 +100,8 @@ def build_worklist(predictions: pd.DataFrame, *, finding: str | None = None) -> 
             "sample_id": facts["sample_id"].astype(str).to_numpy(),
             "uncertainty": doubt[first],
             "least_certain": facts["finding"].astype(str).to_numpy(),
+            "prob_cal": facts["prob_cal"].to_numpy(np.float64),
+            "threshold": facts["threshold"].to_numpy(np.float64),
             "called": _called_names(predictions, codes, len(samples)),
             "n_called": np.bincount(codes, weights=predictions["decision"].astype(bool), minlength=len(samples)).astype(int),
             "n_findings": np.bincount(codes, minlength=len(samples)),
@@ -165,6 +169,8 @@ def filter_worklist(worklist: pd.DataFrame, chosen: WorklistFilter) -> pd.DataFr
         keep &= _column(worklist, "status") == chosen.status.value
     if chosen.called is not Called.ANY:
         keep &= (worklist["n_called"] > 0).to_numpy() == (chosen.called is Called.POSITIVE)
+    if chosen.split is not None:
+        keep &= (worklist["split"] == chosen.split).to_numpy()
     if chosen.attribute is not None and chosen.subgroup is not None:
         keep &= _column(worklist, chosen.attribute) == chosen.subgroup
     if chosen.sample.strip():

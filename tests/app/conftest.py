@@ -86,13 +86,14 @@ def build_run(tmp_path_factory: pytest.TempPathFactory, originals: Path) -> Buil
         names: tuple[str, ...] = tuple(THRESHOLDS),
         explained: int = 4,
         uncalibrated: tuple[str, ...] = (),
+        splits: tuple[str, ...] = ("test",),
     ) -> Path:
         root = tmp_path_factory.mktemp("runs") / "run"
         (root / "explain").mkdir(parents=True)
         (root / "config.yaml").write_text("data:\n  source: phantom\n")
         files = sorted(originals.iterdir())
         thresholds = dict(zip(names, THRESHOLDS.values(), strict=False))
-        predictions = pd.DataFrame(_rows(files, thresholds))
+        predictions = pd.DataFrame(_rows(files, thresholds, splits))
         predictions.to_parquet(root / "predictions.parquet")
         pd.DataFrame(
             {"sample_id": [file.stem for file in files], "path": [str(file) for file in files], "modality": "DX"}
@@ -113,7 +114,7 @@ def build_run(tmp_path_factory: pytest.TempPathFactory, originals: Path) -> Buil
     return build
 
 
-def _rows(files: list[Path], thresholds: dict[str, float]) -> list[dict]:
+def _rows(files: list[Path], thresholds: dict[str, float], splits: tuple[str, ...]) -> list[dict]:
     rng = np.random.default_rng(7)
     rows = []
     for index, file in enumerate(files):
@@ -130,7 +131,7 @@ def _rows(files: list[Path], thresholds: dict[str, float]) -> list[dict]:
                     "prob_cal": probability,
                     "threshold": threshold,
                     "decision": probability >= threshold,
-                    "split": "test",
+                    "split": splits[index % len(splits)],
                     "sex": "FM"[index % 2],
                     "age_band": ["40–59", "60–79", None][index % 3],
                     "view": "PA",

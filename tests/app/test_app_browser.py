@@ -177,7 +177,7 @@ def test_keys_work_after_a_click_on_anything_but_a_text_field(demo: tuple[str, P
 
 def test_a_double_click_gives_one_verdict(demo: tuple[str, Path], page: Page) -> None:
     address, run = demo
-    page.goto(f"{address}/?reader=twice&sample=sample-003")
+    page.goto(f"{address}/?reader=twice&sample=sample-000")
     for label in ("Accept Shortcut A", "Accept the 4 not judged Shortcut Shift + A"):
         page.get_by_role("button", name=label, exact=True).dblclick()
         settled(page)
@@ -201,9 +201,25 @@ def test_a_click_on_a_row_opens_its_sample(demo: tuple[str, Path], page: Page) -
         settled(page)
 
 
+def test_no_label_is_cut_on_a_small_screen(demo: tuple[str, Path], page: Page) -> None:
+    page.set_viewport_size({"width": 1024, "height": 768})
+    page.goto(f"{demo[0]}/?reader=small&sample=sample-000")
+    image_source(page)
+    page.get_by_text("Grey levels", exact=True).click()
+    for label in ("Grey levels", "Invert", "Grad-CAM", "Show reference label"):
+        place = page.get_by_text(label, exact=True)
+        place.wait_for()
+        # The nearest box that hides what does not fit in it shows whether something was hidden.
+        cut = place.evaluate(
+            "e => { for (; e; e = e.parentElement) if (getComputedStyle(e).overflow === 'hidden') "
+            "return e.scrollWidth > e.clientWidth; return false; }"
+        )
+        assert not cut, label
+
+
 def test_the_overlay_comes_with_its_scale_and_its_sanity_check(demo: tuple[str, Path], page: Page) -> None:
     address, run = demo
-    page.goto(f"{address}/?reader=overlay&sample=sample-003")
+    page.goto(f"{address}/?reader=overlay&sample=sample-000")
     bare = image_source(page)
     expect(page.get_by_text("sanity check not run")).to_be_visible()
     page.get_by_text("Grad-CAM", exact=True).click()
@@ -224,7 +240,7 @@ def test_names_from_files_stay_text(build_run, serve: Serve, page: Page) -> None
     hostile = ("<b>bold</b>[link](javascript:alert(1))", "$x^2$ :red[red]", "`code` ![i](http://evil.invalid/i.png)")
     watch = Watch(page)
     address, _ = serve(build_run(names=hostile))
-    page.goto(f"{address}/?reader=%3Cscript%3Ealert(1)%3C%2Fscript%3E&sample=sample-003")
+    page.goto(f"{address}/?reader=%3Cscript%3Ealert(1)%3C%2Fscript%3E&sample=sample-000")
     for name in hostile:
         expect(page.get_by_role("button", name=name, exact=True)).to_be_visible()
     expect(page.get_by_text("<script>alert(1)</script>")).to_be_visible()
@@ -268,7 +284,7 @@ def test_a_folder_named_app_where_the_user_stands_is_not_the_page(build_run, ser
 def test_verdicts_survive_a_kill_of_the_server(build_run, serve: Serve, page: Page) -> None:
     run = build_run()
     address, process = serve(run)
-    page.goto(f"{address}/?reader=Dr+Ida&sample=sample-003")
+    page.goto(f"{address}/?reader=Dr+Ida&sample=sample-000")
     page.get_by_role("button", name="Accept Shortcut A", exact=True).click()
     expect(page.get_by_text("Your decisions on this sample (1)")).to_be_visible()
     (child,) = (

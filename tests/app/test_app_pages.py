@@ -16,6 +16,7 @@ from streamlit.testing.v1 import AppTest
 
 from app.levels import Levels, to_grey
 from app.picture import Picture, fit_map, read_picture
+from app.text import apart
 from medclassify.display import png_bytes
 from medclassify.errors import ReviewError
 from medclassify.records import Units, Verdict
@@ -108,6 +109,87 @@ def test_filters_narrow_the_list_and_the_queue(build_run, open_page: Open) -> No
     assert "**6** samples" in words(page)  # the filters are still set
 
 
+def test_the_worklist_shows_the_test_split_until_another_is_chosen(build_run, open_page: Open) -> None:
+    run = build_run(splits=("test", "tune", "calibrate", "test"))
+    page = open_page(run, reader="Dr Ida")
+    chooser = page.segmented_control(key="filter/split")
+    assert chooser.formatted_values == ["test 6"]
+    assert chooser.options == ["test 6", "calibrate 3", "tune 3", "all 12"]
+    assert "**6** samples" in words(page)
+    button(page, "Open the first to read").click().run()
+    assert "1 of 6" in words(page)
+    button(page, "Worklist").click().run()
+    page.segmented_control(key="filter/split").set_value("tune").run()
+    assert "**3** samples" in words(page)
+    page.segmented_control(key="filter/split").set_value("all").run()
+    assert "**12** samples" in words(page)
+    assert "of 3" in words(open_page(run, reader="Dr Ida", sample="sample-001"))  # a bookmark goes on in its own split
+    assert "**12** samples" in words(open_page(build_run(splits=("tune", "calibrate"))))  # no test split: all are listed
+
+
+def test_the_list_shows_the_probability_of_the_least_certain_finding(build_run, open_page: Open) -> None:
+    page = open_page(build_run())
+    table = page.dataframe[0].value.set_index("Sample")
+    assert "Uncertainty" not in table
+    assert table.loc["sample-003", "Least certain"] == "pneumothorax"
+    np.testing.assert_allclose(table.loc["sample-003", ["Probability", "Threshold"]].astype(float), [13.5486, 12], atol=1e-4)
+
+
+def test_a_case_opens_on_its_least_certain_finding(build_run, open_page: Open) -> None:
+    run = build_run()
+    page = open_page(run, reader="Dr Ida", sample="sample-003")
+    assert "**pneumothorax**: the model calls it" in words(page)
+    button(page, "Accept").click().run()
+    page = open_page(run, reader="Dr Ida", sample="sample-003")
+    assert "**nodule**: the model calls it" in words(page)  # of those not judged
+    button(page, "Worklist").click().run()
+    page.selectbox(key="filter/finding").select("consolidation").run()
+    button(page, "Open the first to read").click().run()
+    assert "**consolidation**: the model calls it" in words(page)  # the list spoke of it alone
+
+
+@pytest.mark.parametrize(
+    ("probability", "threshold", "said"),
+    [
+        (0.5, 0.25, ("50.0 %", "25.0 %")),
+        (0.291732, 0.292001, ("29.17 %", "29.20 %")),
+        (0.2919999, 0.292, ("29.19999 %", "29.20000 %")),
+        (0.292, 0.292, ("29.2 %", "29.2 %")),
+        (np.nextafter(0.292, 0), 0.292, ("29.19999999999999 %", "29.20000000000000 %")),
+    ],
+)
+def test_enough_digits_to_tell_a_probability_from_its_threshold(
+    probability: float, threshold: float, said: tuple[str, str]
+) -> None:
+    assert apart(probability, threshold) == said
+
+
+def test_what_is_printed_bears_out_the_call(build_run, open_page: Open) -> None:
+    run = build_run()
+    predictions = pd.read_parquet(run / "predictions.parquet")
+    for finding, probability in (("cardiomegaly", 0.39999), ("effusion", 0.31)):
+        here = (predictions["sample_id"] == "sample-000") & (predictions["finding"] == finding)
+        predictions.loc[here, ["prob_cal", "decision"]] = [probability, finding == "effusion"]
+    predictions.astype({"decision": bool}).to_parquet(run / "predictions.parquet")
+    page = open_page(run, sample="sample-000")
+    assert "effusion**: the model calls it **POSITIVE** (31.0 %, exactly its threshold)" in words(page)
+    button(page, "cardiomegaly").click().run()
+    assert "cardiomegaly**: the model calls it **negative** (39.999 % < 40.000 %)" in words(page)
+    assert "threshold 40.000 %" in words(page)
+
+
+def test_a_files_own_window_is_offered_where_it_has_one(build_run, open_page: Open) -> None:
+    run = build_run()
+    offered = {}
+    for sample in ("sample-000", "sample-004"):  # DICOM with a window; PNG
+        page = open_page(run, sample=sample)
+        page.toggle(key="view/levels").set_value(True).run()
+        (box,) = page.selectbox
+        offered[sample] = (box.options, box.value)
+    assert offered["sample-000"] == (["the file's own", "0.5–99.5 percentile", "full range"], "voi")
+    assert offered["sample-004"] == (["0.5–99.5 percentile", "full range"], "percentile")
+
+
 def test_a_subgroup_of_another_attribute_does_not_linger(build_run, open_page: Open) -> None:
     page = open_page(build_run())
     page.selectbox(key="filter/attribute").select("sex").run()
@@ -136,22 +218,22 @@ def test_only_samples_with_a_stored_map(build_run, open_page: Open) -> None:
 
 def test_a_verdict_is_stored_with_what_was_shown(build_run, open_page: Open) -> None:
     run = build_run()
-    page = open_page(run, reader="Dr Ida", sample="sample-003")
-    page.text_area(key="comment/sample-003/cardiomegaly").input("large heart; 'quoted'").run()
+    page = open_page(run, reader="Dr Ida", sample="sample-000")
+    page.text_area(key="comment/sample-000/cardiomegaly").input("large heart; 'quoted'").run()
     button(page, "Reject").click().run()
     (decision,) = stored(run)
     opened = open_review_run(run)
-    item = build_items(opened.of_sample("sample-003"), model_fingerprint="m" * 64)[0]
-    assert (decision.sample_id, decision.finding, decision.reader) == ("sample-003", "cardiomegaly", "Dr Ida")
+    item = build_items(opened.of_sample("sample-000"), model_fingerprint="m" * 64)[0]
+    assert (decision.sample_id, decision.finding, decision.reader) == ("sample-000", "cardiomegaly", "Dr Ida")
     assert (decision.verdict, decision.comment) == (Verdict.REJECT, "large heart; 'quoted'")
     assert decision.item_fingerprint == item.fingerprint
     assert decision.shown == ("image", "probability")
-    assert page.text_area(key="comment/sample-003/effusion").value == ""  # on to the next finding, with an empty field
+    assert page.text_area(key="comment/sample-000/effusion").value == ""  # on to the next finding, with an empty field
     assert page.text[0].value == "large heart; 'quoted'"
 
 
 def test_a_probability_that_was_never_calibrated_says_so(build_run, open_page: Open) -> None:
-    page = open_page(build_run(uncalibrated=("effusion",)), reader="Dr Ida", sample="sample-003")
+    page = open_page(build_run(uncalibrated=("effusion",)), reader="Dr Ida", sample="sample-000")
     said = words(page)
     assert said.count(">doubtful<") == 1
     button(page, "effusion").click().run()
@@ -160,7 +242,7 @@ def test_a_probability_that_was_never_calibrated_says_so(build_run, open_page: O
 
 def test_accepting_the_rest_stores_one_decision_each(build_run, open_page: Open) -> None:
     run = build_run()
-    page = open_page(run, reader="Dr Ida", sample="sample-003")
+    page = open_page(run, reader="Dr Ida", sample="sample-000")
     button(page, "Unsure").click().run()
     button(page, "Accept the 4 not judged").click().run()
     assert [decision.verdict.value for decision in stored(run)] == ["unsure", "accept", "accept", "accept", "accept"]
@@ -171,16 +253,16 @@ def test_accepting_the_rest_stores_one_decision_each(build_run, open_page: Open)
 
 
 def test_an_unsent_comment_waits_for_the_reader_to_come_back(build_run, open_page: Open) -> None:
-    page = open_page(build_run(), reader="Dr Ida", sample="sample-003")
-    page.text_area(key="comment/sample-003/cardiomegaly").input("half a thought").run()
+    page = open_page(build_run(), reader="Dr Ida", sample="sample-000")
+    page.text_area(key="comment/sample-000/cardiomegaly").input("half a thought").run()
     button(page, "Next").click().run()
-    assert sample_of(page) != "sample-003"
+    assert sample_of(page) != "sample-000"
     button(page, "Previous").click().run()
-    assert page.text_area(key="comment/sample-003/cardiomegaly").value == "half a thought"
+    assert page.text_area(key="comment/sample-000/cardiomegaly").value == "half a thought"
 
 
 def test_without_a_name_nothing_can_be_judged(build_run, open_page: Open) -> None:
-    page = open_page(build_run(), sample="sample-003")
+    page = open_page(build_run(), sample="sample-000")
     assert all(button(page, label).disabled for label in ("Accept", "Reject", "Unsure", "Accept the 5 not judged"))
     page.text_input(key="ask_reader").input(" Dr Ida ").run()
     assert page.query_params["reader"] == "Dr Ida"
@@ -188,7 +270,7 @@ def test_without_a_name_nothing_can_be_judged(build_run, open_page: Open) -> Non
 
 
 def test_a_name_once_given_is_changed_by_a_button_alone(build_run, open_page: Open) -> None:
-    for address in ({}, {"sample": "sample-003"}):
+    for address in ({}, {"sample": "sample-000"}):
         page = open_page(build_run(), reader="Dr Ida", **address)
         assert all(field.key != "ask_reader" for field in page.text_input)
         assert "Reader <b>Dr Ida</b>" in words(page)
@@ -200,24 +282,24 @@ def test_a_name_once_given_is_changed_by_a_button_alone(build_run, open_page: Op
 
 def test_another_readers_verdicts_are_not_shown(build_run, open_page: Open) -> None:
     run = build_run()
-    page = open_page(run, reader="Dr Ida", sample="sample-003")
-    page.text_area(key="comment/sample-003/cardiomegaly").input("for my eyes").run()
+    page = open_page(run, reader="Dr Ida", sample="sample-000")
+    page.text_area(key="comment/sample-000/cardiomegaly").input("for my eyes").run()
     button(page, "Accept").click().run()
-    other = words(open_page(run, reader="Dr Oz", sample="sample-003"))
+    other = words(open_page(run, reader="Dr Oz", sample="sample-000"))
     assert "for my eyes" not in other
     assert "Your decisions" not in other
 
 
 def test_a_store_that_fails_is_said_and_the_comment_stays(build_run, open_page: Open) -> None:
     run = build_run()
-    page = open_page(run, reader="Dr Ida", sample="sample-003")
-    page.text_area(key="comment/sample-003/cardiomegaly").input("do not lose me").run()
+    page = open_page(run, reader="Dr Ida", sample="sample-000")
+    page.text_area(key="comment/sample-000/cardiomegaly").input("do not lose me").run()
     guard = sqlite3.connect(run / "reviews.sqlite")
     guard.execute("CREATE TRIGGER full BEFORE INSERT ON decisions BEGIN SELECT RAISE(ABORT, 'database or disk is full'); END")
     guard.commit()
     button(page, "Accept").click().run()
     assert "the disk is full, so nothing was stored" in words(page)
-    assert page.text_area(key="comment/sample-003/cardiomegaly").value == "do not lose me"
+    assert page.text_area(key="comment/sample-000/cardiomegaly").value == "do not lose me"
     guard.execute("DROP TRIGGER full")
     guard.commit()
     button(page, "Accept").click().run()
@@ -229,14 +311,14 @@ def test_a_store_that_cannot_be_read_is_said(build_run, open_page: Open) -> None
     open_page(run, reader="Dr Ida")
     with sqlite3.connect(run / "reviews.sqlite") as store:
         store.execute("DROP TABLE decisions")
-    for address in ({}, {"sample": "sample-003"}):
+    for address in ({}, {"sample": "sample-000"}):
         (error,) = open_page(run, reader="Dr Ida", **address).error
         assert "the review store failed" in error.value
 
 
 def test_the_reference_label_is_hidden_until_asked_for(build_run, open_page: Open) -> None:
     run = build_run()
-    page = open_page(run, reader="Dr Ida", sample="sample-003")
+    page = open_page(run, reader="Dr Ida", sample="sample-000")
     assert not re.search(LABEL, words(page))
     page.toggle(key="show_target").set_value(True).run()
     assert len(re.findall(LABEL, words(page))) == 5
@@ -256,7 +338,7 @@ def test_the_reference_label_is_hidden_until_asked_for(build_run, open_page: Ope
     ],
 )
 def test_the_sanity_check_stands_beside_the_overlay(build_run, open_page: Open, sanity: dict | None, said: str) -> None:
-    page = open_page(build_run(sanity=sanity), reader="Dr Ida", sample="sample-003")
+    page = open_page(build_run(sanity=sanity), reader="Dr Ida", sample="sample-000")
     assert said in words(page)
     assert "logits and more" not in words(page)
     page.toggle(key="view/overlay").set_value(True).run()
@@ -265,15 +347,15 @@ def test_the_sanity_check_stands_beside_the_overlay(build_run, open_page: Open, 
 
 
 def test_a_finding_without_a_stored_map_says_so(build_run, open_page: Open) -> None:
-    page = open_page(build_run(), reader="Dr Ida", sample="sample-003")
+    page = open_page(build_run(), reader="Dr Ida", sample="sample-000")
     button(page, "effusion").click().run()
     assert "No Grad-CAM map is stored for this finding." in words(page)
 
 
 def test_a_map_of_another_image_is_not_laid_over(build_run, open_page: Open) -> None:
     run = build_run()
-    np.savez(run / "explain" / "sample-003_cardiomegaly.npz", saliency=np.ones((100, 200), dtype=np.float32))
-    page = open_page(run, reader="Dr Ida", sample="sample-003")
+    np.savez(run / "explain" / "sample-000_cardiomegaly.npz", saliency=np.ones((100, 200), dtype=np.float32))
+    page = open_page(run, reader="Dr Ida", sample="sample-000")
     page.toggle(key="view/overlay").set_value(True).run()
     assert "The stored map is 200 × 100 and the image 320 × 320: it was made from another image" in words(page)
     button(page, "Accept").click().run()
@@ -284,7 +366,7 @@ def test_a_lost_original_is_said_without_its_path(build_run, open_page: Open) ->
     run = build_run()
     manifest = pd.read_parquet(run / "manifest.parquet")
     manifest.assign(path="/data/CANARY^Jane/x.dcm").to_parquet(run / "manifest.parquet")
-    page = open_page(run, reader="Dr Ida", sample="sample-003")
+    page = open_page(run, reader="Dr Ida", sample="sample-000")
     assert "The original image is gone" in words(page)
     assert "CANARY" not in words(page)
     button(page, "Accept").click().run()
@@ -297,7 +379,7 @@ def test_an_original_that_cannot_be_decoded_is_said_without_its_path(build_run, 
     run = build_run()
     manifest = pd.read_parquet(run / "manifest.parquet")
     manifest.assign(path=str(broken)).to_parquet(run / "manifest.parquet")
-    said = words(open_page(run, reader="Dr Ida", sample="sample-003"))
+    said = words(open_page(run, reader="Dr Ida", sample="sample-000"))
     assert "The original image cannot be read: the file" in said
     assert "CANARY" not in said
 
@@ -309,7 +391,7 @@ def test_the_page_says_how_the_grey_levels_were_made(build_run, open_page: Open)
 
 
 def test_grey_levels_can_be_changed(build_run, open_page: Open) -> None:
-    page = open_page(build_run(), sample="sample-003")
+    page = open_page(build_run(), sample="sample-000")
     assert all(slider.key != "view/centre" for slider in page.slider)
     page.toggle(key="view/levels").set_value(True).run()
     page.slider(key="view/centre").set_value(30).run()
@@ -379,7 +461,7 @@ def test_the_page_needs_no_network_stack(build_run, repository: Path) -> None:
     code = """
 import sys
 from streamlit.testing.v1 import AppTest
-for sample in ("", "sample-003"):
+for sample in ("", "sample-000"):
     page = AppTest.from_file("app/review.py", default_timeout=60)
     if sample:
         page.query_params["sample"] = sample

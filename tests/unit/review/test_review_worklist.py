@@ -54,6 +54,8 @@ def test_one_row_a_sample_least_certain_first(predictions: pd.DataFrame) -> None
     assert worklist["sample_id"].tolist() == ["b", "c", "a"]
     np.testing.assert_allclose(worklist["uncertainty"], [0.69 / 0.70, 0.8, 0.2])
     assert worklist["least_certain"].tolist() == ["effusion", "nodule", "nodule"]
+    assert worklist["prob_cal"].tolist() == [0.31, 0.60, 0.10]
+    assert worklist["threshold"].tolist() == [0.30, 0.50, 0.50]
     assert worklist["called"].tolist() == ["effusion", "nodule", "effusion"]
     assert worklist["n_called"].tolist() == [1, 1, 1]
     assert worklist["n_findings"].tolist() == [2, 2, 2]
@@ -131,7 +133,8 @@ def test_a_verdict_on_an_earlier_model_does_not_count(
         (WorklistFilter(status=ReadStatus.STARTED), ["a"]),
         (WorklistFilter(attribute="sex", subgroup="F"), ["a"]),
         (WorklistFilter(attribute="sex", subgroup="missing"), ["c"]),
-        (WorklistFilter(attribute="split", subgroup="test"), ["b", "a"]),
+        (WorklistFilter(split="test"), ["b", "a"]),
+        (WorklistFilter(split="test", attribute="sex", subgroup="F"), ["a"]),
         (WorklistFilter(sample=" B "), ["b"]),
         (WorklistFilter(sample=".*"), []),
         (WorklistFilter(samples=frozenset({"c"})), ["c"]),
