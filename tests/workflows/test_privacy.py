@@ -169,7 +169,7 @@ def test_excluded_patients_stand_nowhere_in_the_clear_and_are_counted(site: Site
     kept = json.loads((site.run / "provenance.json").read_text(encoding="utf-8"))
     assert (kept["licence"], kept["consent"]) == ("CC-BY 4.0", "NOT PROVIDED")
     report = (site.run / "audit" / "report.html").read_text(encoding="utf-8")
-    assert "CC-BY 4.0" in report and "excluded_on_request" in report
+    assert "CC-BY 4.0" in report and "Patients left out on request" in report
 
 
 def test_cache_and_review_store_name_nobody(site: Site) -> None:
