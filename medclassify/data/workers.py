@@ -16,16 +16,15 @@ from collections import deque
 from collections.abc import Generator, Sequence
 from contextlib import suppress
 from dataclasses import asdict
-from pathlib import Path
 from struct import unpack_from
 from typing import IO, Any, cast
 
 import numpy as np
 
-import medclassify
 from medclassify.data.prepare import PreparedImage
 from medclassify.errors import ConfigError, RunError
 from medclassify.records import Exclusion, PreparedGeometry, Preprocessing
+from medclassify.runs import core_count, worker_environment
 
 SECONDS_A_FILE = 120.0
 """A file that takes longer is left out; the largest image that is read takes a tenth of it."""
@@ -81,7 +80,7 @@ class _Pool:
         self.paths, self.seconds = paths, seconds
         order = {"preprocessing": asdict(preprocessing), "seconds": seconds, "memory_bytes": MEMORY_A_FILE}
         self.order = json.dumps(order).encode() + b"\n"
-        self.size = max(1, min(_cores(), len(paths) // _FILES_A_WORKER))
+        self.size = max(1, min(core_count(), len(paths) // _FILES_A_WORKER))
         self.todo, self.attempts = deque(range(len(paths))), [0] * len(paths)
         self.results: dict[int, Prepared] = {}
         self.done = 0
@@ -238,16 +237,10 @@ def _how(code: int) -> str:
     return f"signal {-code}" if code < 0 else f"exit code {code}"
 
 
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def _environment() -> dict[str, str]:
-    """The processes import this very package, use one thread each (there is one for every core), and keep their memory.
+    """The processes keep their memory.
 
     glibc would return it after each file, and the system clear it for the next: half as long again as the decoding.
     """
-    package = str(Path(medclassify.__file__).resolve().parents[1])
-    paths = [package, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
     kept = {"MALLOC_MMAP_THRESHOLD_": str(1 << 26), "MALLOC_TRIM_THRESHOLD_": str(1 << 28)}
-    return os.environ | {"PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"} | kept
+    return worker_environment() | kept

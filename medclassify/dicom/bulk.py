@@ -5,7 +5,6 @@ own and not by ``multiprocessing``: a caller's script needs no ``__main__`` guar
 """
 
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -13,13 +12,12 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from operator import attrgetter
-from pathlib import Path
 from queue import SimpleQueue
 from typing import IO, Any, NamedTuple, cast
 
-import medclassify
 from medclassify.dicom.header import read_if_image
 from medclassify.errors import DicomError, RunError
+from medclassify.runs import core_count, worker_environment
 
 _AT_ONCE = 500
 _PROCESSES_PAY = 10_000  # files: below, one process is done before others have started
@@ -58,7 +56,7 @@ def read_header_batches(paths: Sequence[str], fields: Sequence[str], *, processe
         RunError: A process was killed.
     """
     parts = [paths[start : start + _AT_ONCE] for start in range(0, len(paths), _AT_ONCE)]
-    count = min(processes or (_cores() if len(paths) >= _PROCESSES_PAY else 1), len(parts))
+    count = min(processes or (core_count() if len(paths) >= _PROCESSES_PAY else 1), len(parts))
     if count > 1:
         yield from _read_elsewhere(parts, fields, count)
         return
@@ -89,7 +87,7 @@ class _Reader:
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 (closed with the process)
         command = [sys.executable, "-P", "-c", _PROGRAM]
         self._process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._log, env=_environment()
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._log, env=worker_environment()
         )
         self._questions, self._answers = cast(IO[bytes], self._process.stdin), cast(IO[bytes], self._process.stdout)
 
@@ -140,17 +138,6 @@ def _read_elsewhere(parts: Sequence[Sequence[str]], fields: Sequence[str], count
                 reader.stop()
     for reader in readers:
         reader.close()
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _environment() -> dict[str, str]:
-    """The processes import this very package, and use one thread each."""
-    package = str(Path(medclassify.__file__).resolve().parents[1])
-    paths = [package, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
-    return os.environ | {"PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
 
 def main() -> None:

@@ -16,7 +16,7 @@ from medclassify.errors import ConfigError, StorageError
 from medclassify.phantom.files import FULL_CACHE, write_readme, write_share, write_tables
 from medclassify.phantom.population import VERSION, draw_patient
 from medclassify.phantom.workers import run_workers
-from medclassify.runs import storage_error
+from medclassify.runs import core_count, storage_error
 
 Progress = Callable[[int, int], object]
 """Called with the number of pictures done and the number in all."""
@@ -58,7 +58,7 @@ def render_dataset(
         _sweep(folder)
         (part / "images").mkdir(parents=True)
         (part / "masks").mkdir()
-        _render(part, config, progress, workers or _cores())
+        _render(part, config, progress, workers or core_count())
         return _publish(part, folder, config)
     except OSError as error:
         raise storage_error(error, folder, remedy=FULL_CACHE) from error
@@ -90,11 +90,6 @@ def _check(config: PhantomConfig) -> None:
     unknown = sorted(set(config.faults) - set(_FAULTS))
     if unknown:
         raise ConfigError(f"data.phantom.faults: {', '.join(unknown)} is not known; choose from {', '.join(_FAULTS)}.")
-
-
-def _cores() -> int:
-    """Cores this process may run on; where the system cannot say, those there are."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _facts(config: PhantomConfig) -> dict[str, object]:

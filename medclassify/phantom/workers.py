@@ -14,9 +14,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import IO
 
-import medclassify
 from medclassify.config import PhantomConfig
 from medclassify.errors import MedclassifyError, RunError, StorageError
+from medclassify.runs import worker_environment
 
 _KNOWN_FAILURE = 3
 _PROGRAM = "import sys; from medclassify.phantom.workers import main; sys.exit(main(sys.argv[1]))"
@@ -45,7 +45,9 @@ def run_workers(folder: Path, config: PhantomConfig, count: int) -> Generator[st
         for index, log in enumerate(logs):
             job = json.dumps({"folder": str(folder.absolute()), "config": asdict(config), "first": index, "step": count})
             command = [sys.executable, "-P", "-c", _PROGRAM, job]
-            running.append(subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=writer, stderr=log, env=_environment()))
+            running.append(
+                subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=writer, stderr=log, env=worker_environment())
+            )
         os.close(writer)
         writer = -1
         with open(reader, encoding="utf-8", closefd=False) as lines:
@@ -62,13 +64,6 @@ def run_workers(folder: Path, config: PhantomConfig, count: int) -> Generator[st
         os.close(reader)
         if writer >= 0:
             os.close(writer)
-
-
-def _environment() -> dict[str, str]:
-    """The processes import this very package, and use one thread each: there is one for every core."""
-    package = str(Path(medclassify.__file__).resolve().parents[1])
-    paths = [package, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
-    return os.environ | {"PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
 
 def _judge(code: int, log: IO[bytes]) -> None:

@@ -1,0 +1,18 @@
+"""What a program of our own needs to know when it shares its work out among processes."""
+
+import os
+from pathlib import Path
+
+import medclassify
+
+
+def core_count() -> int:
+    """Cores this process may run on; where the system cannot say, those there are."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def worker_environment() -> dict[str, str]:
+    """For a process of our own: it imports this very package, and uses one thread, for there is one process a core."""
+    package = str(Path(medclassify.__file__).resolve().parents[1])
+    paths = [package, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
+    return os.environ | {"PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
