@@ -1,0 +1,17 @@
+"""The verbs, one module each: what it takes, and the one workflow it calls."""
+
+from medclassify.cli.verbs import audit, evaluate, explain, fit, index, predict, review, verify
+from medclassify.cli.verbs.verb import Verb
+
+VERBS = (
+    index.VERB,
+    fit.VERB,
+    evaluate.VERB,
+    predict.VERB,
+    audit.VERB,
+    explain.VERB,
+    review.VERB,
+    verify.VERB,
+)
+
+__all__ = ["VERBS", "Verb"]
