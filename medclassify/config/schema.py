@@ -164,6 +164,8 @@ class OptimizerConfig:
         weight_decay: AdamW weight decay; not applied to biases and normalisation.
         head_warmup: ``probe`` first fits the head alone on a pretrained backbone's embeddings (Kumar 2022); ``none`` does not.
         warmup_share: Share of steps in which the learning rate rises.
+        loss: ``cross_entropy``; ``focal`` (Lin 2017, gamma 2: what is right already weighs less); or for multi-label
+            ``asymmetric`` (Ridnik 2021: easy negatives weigh almost nothing, for findings that are rare).
         label_smoothing: Targets are moved this far towards one half.
         class_weighting: ``none``, or ``balanced`` (positives weigh as much as negatives, at most 10 times).
         ema_decay: Decay of an exponential moving average of the weights, which is then the model; off when 0.
@@ -176,6 +178,7 @@ class OptimizerConfig:
     weight_decay: float = 0.02
     head_warmup: Literal["probe", "none"] = "probe"
     warmup_share: float = 0.1
+    loss: Literal["cross_entropy", "focal", "asymmetric"] = "cross_entropy"
     label_smoothing: float = 0.0
     class_weighting: Literal["none", "balanced"] = "none"
     ema_decay: float = 0.0

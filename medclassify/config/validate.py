@@ -42,6 +42,10 @@ def validate(config: Config, where: str) -> None:
             0 <= optimizer.label_smoothing < 0.5,
             f"optimizer.label_smoothing must be in [0, 0.5), received {optimizer.label_smoothing}",
         ),
+        (
+            not (data.task == "multiclass" and optimizer.loss == "asymmetric"),
+            "optimizer.loss asymmetric is per finding and contradicts data.task multiclass; use focal or cross_entropy",
+        ),
         (0 < config.calibration.target < 1, f"calibration.target must be in (0, 1), received {config.calibration.target}"),
         (
             not (data.task == "multiclass" and config.calibration.method == "platt"),

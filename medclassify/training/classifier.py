@@ -14,7 +14,7 @@ from torch import Tensor
 
 from medclassify.config import OptimizerConfig
 from medclassify.data import PreparedDataModule
-from medclassify.training.loss import multiclass_loss, multilabel_loss
+from medclassify.training.loss import losses_of, mean_of_known
 
 _HEAVIEST_POSITIVE = 10.0
 
@@ -35,7 +35,7 @@ class Classifier(LightningModule):
     ) -> None:
         super().__init__()
         self.network, self.findings, self.settings = network, tuple(findings), optimizer
-        self.loss = multiclass_loss if task == "multiclass" else multilabel_loss
+        self.losses, self.tune_losses = losses_of(task, optimizer.loss), losses_of(task, "cross_entropy")
         self.weights: Tensor
         self.register_buffer("weights", weights, persistent=False)
         self._tune: list[tuple[Tensor, Tensor, Tensor]] = []
@@ -60,13 +60,15 @@ class Classifier(LightningModule):
         return getattr(self.trainer, "datamodule", None)
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
-        loss = self.loss(self(batch["image"]), batch["target"], batch["mask"], self.weights, self.settings.label_smoothing)
+        logits, smoothing = self(batch["image"]), self.settings.label_smoothing
+        loss = mean_of_known(*self.losses(logits, batch["target"], batch["mask"], self.weights, smoothing))
         self.log("train_loss", loss, prog_bar=True, on_step=True, on_epoch=True, batch_size=len(batch["image"]))
         return loss
 
     def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
         logits = self(batch["image"]).float()
-        loss = self.loss(logits, batch["target"], batch["mask"], torch.ones_like(self.weights), 0.0)
+        # cross-entropy whatever is trained with: a proper score, and comparable between losses
+        loss = mean_of_known(*self.tune_losses(logits, batch["target"], batch["mask"], torch.ones_like(self.weights), 0.0))
         self.log("tune_loss", loss, prog_bar=True, batch_size=len(logits))
         self._tune.append((logits.cpu(), batch["target"].cpu(), batch["mask"].cpu()))
 

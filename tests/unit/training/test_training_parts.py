@@ -1,4 +1,4 @@
-"""Losses with masks, the schedule, the head's warm-up."""
+"""Class weights, the schedule, the head's warm-up."""
 
 import itertools
 from pathlib import Path
@@ -14,27 +14,6 @@ from medclassify.records import Preprocessing
 from medclassify.runs import RunLayout
 from medclassify.training import Classifier, class_weights, fine_tune, fit_head
 from medclassify.training.classifier import macro_auroc, macro_standard_error, warmup_cosine
-from medclassify.training.loss import multiclass_loss, multilabel_loss
-
-
-def test_masked_labels_do_not_enter_the_loss() -> None:
-    logits, ones = torch.tensor([[2.0, -1.0], [0.5, 3.0]]), torch.ones(2)
-    mask = torch.tensor([[1.0, 0.0], [1.0, 1.0]])
-    targets = torch.tensor([[1.0, 0.0], [0.0, 1.0]])
-    other = targets.clone()
-    other[0, 1] = 1.0
-    loss = multilabel_loss(logits, targets, mask, ones, 0.0)
-    assert torch.equal(loss, multilabel_loss(logits, other, mask, ones, 0.0))
-    expected = -(np.log(1 / (1 + np.exp(-2.0))) + np.log(1 - 1 / (1 + np.exp(-0.5))) + np.log(1 / (1 + np.exp(-3.0)))) / 3
-    assert float(loss) == pytest.approx(expected, rel=1e-6)
-    assert float(multilabel_loss(logits, targets, torch.zeros(2, 2), ones, 0.0)) == 0
-
-
-def test_multiclass_loss_is_cross_entropy_and_leaves_unknown_samples_out() -> None:
-    logits, ones = torch.tensor([[2.0, 1.0, 0.0], [0.0, 0.0, 5.0]]), torch.ones(3)
-    targets = torch.tensor([[0.0, 1.0, 0.0], [0.0, 0.0, 0.0]])
-    loss = multiclass_loss(logits, targets, torch.ones(2, 3), ones, 0.0)
-    assert torch.allclose(loss, torch.nn.functional.cross_entropy(logits[:1], torch.tensor([1])))
 
 
 def test_balanced_weights_even_out_the_classes_within_limits() -> None:
