@@ -9,24 +9,35 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Sequence
+import uuid
+from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from medclassify.data.prepare import PreparedImage
-from medclassify.data.workers import prepare_in_workers
+from medclassify.data.workers import Prepared, prepare_in_workers
 from medclassify.errors import ManifestError
 from medclassify.records import Exclusion, PreparedGeometry, Preprocessing
-from medclassify.runs import storage_error, write_json
+from medclassify.runs import one_works, storage_error, write_json
 
 _FORMAT = 1
 _LATER = ("mean", "std")  # what is done to an image after it left the store
+_COMPLETE = "complete.json"
+_INDEX_ROWS = 4096
 Progress = Callable[[int, int], None]
+Decode = Callable[[Sequence[str], Preprocessing, Path], Generator[Prepared, None, None]]
+"""Paths, preprocessing and a folder for pieces → for each path, in order, the prepared image or why there is none."""
+
+
+def _decode_here(paths: Sequence[str], preprocessing: Preprocessing, pieces: Path) -> Generator[Prepared, None, None]:
+    return prepare_in_workers(paths, preprocessing)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,15 +73,28 @@ class PreparedStore:
 
 
 def prepare_store(
-    samples: Sequence[tuple[str, str]], preprocessing: Preprocessing, *, cache: Path, progress: Progress | None = None
+    samples: Sequence[tuple[str, str]],
+    preprocessing: Preprocessing,
+    *,
+    cache: Path,
+    progress: Progress | None = None,
+    tell: Callable[[str], None] | None = None,
+    decode: Decode = _decode_here,
 ) -> tuple[PreparedStore, list[Exclusion]]:
     """Decodes the samples once, or opens the store an earlier call made of the same files.
+
+    Several processes, on one machine or on many that share ``cache``, may call it at once: one decodes, the others wait for it
+    and map the same file (one copy of its pages a machine, whatever the number of processes). See ``runs.one_works`` for what
+    the file system must keep; a store that stands is never written to or taken away.
 
     Args:
         samples: (sample_id, path) pairs.
         preprocessing: What the network expects.
         cache: Folder of stores.
         progress: Called with (done, total).
+        tell: Called with a line where this process waits for another, or takes over from one that is gone.
+        decode: Who decodes. It is given a folder of its own beside the store, for pieces that outlive a call that broke off;
+            the folder is removed once the store stands.
 
     Returns:
         The store, and the files that could not be read, each with its reason; the rest goes on without them.
@@ -82,12 +106,18 @@ def prepare_store(
         StorageError: The cache is full or cannot be written.
     """
     folder = cache / "prepared" / _key(samples, preprocessing)
-    if not (folder / "complete.json").is_file():
-        try:
-            _build(folder, samples, preprocessing, progress)
-        except OSError as error:
-            raise storage_error(error, folder) from error
-    excluded = [Exclusion(**row) for row in json.loads((folder / "complete.json").read_text(encoding="utf-8"))["exclusions"]]
+    try:
+        with one_works(
+            folder.with_name(f".{folder.name}.lock"),
+            (folder / _COMPLETE).is_file,
+            f"prepared store of {len(samples)} images",
+            tell,
+        ) as alone:
+            if alone:
+                _build(folder, samples, preprocessing, progress, decode)
+    except OSError as error:
+        raise storage_error(error, folder) from error
+    excluded = [Exclusion(**row) for row in json.loads((folder / _COMPLETE).read_text(encoding="utf-8"))["exclusions"]]
     images = np.load(folder / "images.npy", mmap_mode="r")
     index = pd.read_parquet(folder / "index.parquet")
     return PreparedStore(images[: len(index)], index), excluded
@@ -106,35 +136,84 @@ def _key(samples: Sequence[tuple[str, str]], preprocessing: Preprocessing) -> st
     return digest.hexdigest()[:32]
 
 
-def _build(folder: Path, samples: Sequence[tuple[str, str]], preprocessing: Preprocessing, progress: Progress | None) -> None:
-    temporary = folder.with_name(f".{folder.name}.{os.getpid()}.part")
+def _build(
+    folder: Path, samples: Sequence[tuple[str, str]], preprocessing: Preprocessing, progress: Progress | None, decode: Decode
+) -> None:
+    for left in folder.parent.glob(f".{folder.name}.*.part"):  # of a builder that was killed
+        shutil.rmtree(left, ignore_errors=True)
+    temporary, pieces = folder.with_name(f".{folder.name}.{uuid.uuid4().hex}.part"), folder.with_name(f".{folder.name}.pieces")
     temporary.mkdir(parents=True)
     try:
-        images, rows, exclusions = None, [], []
-        with closing(prepare_in_workers([path for _, path in samples], preprocessing)) as results:
-            for done, (result, (sample_id, _)) in enumerate(zip(results, samples, strict=True), start=1):
-                if isinstance(result, Exclusion):
-                    exclusions.append(result)
-                else:
-                    if images is None:
-                        images = _allocate(temporary / "images.npy", (len(samples), *result.pixels.shape))
-                    images[len(rows)] = result.pixels
-                    rows.append(_index_row(sample_id, result))
-                if progress:
-                    progress(done, len(samples))
-        if images is None:
-            first = f" (first: {exclusions[0].detail})" if exclusions else ""
-            raise ManifestError(f"none of the {len(samples)} images could be read{first}. Check the files, or leave them out.")
-        images.flush()
-        pd.DataFrame(rows).to_parquet(temporary / "index.parquet")
-        write_json(
-            temporary / "complete.json", {"format": _FORMAT, "exclusions": [asdict(exclusion) for exclusion in exclusions]}
-        )
-        if folder.exists():  # another process was faster, or an older attempt broke off
-            shutil.rmtree(folder)
-        os.replace(temporary, folder)
+        with closing(decode([path for _, path in samples], preprocessing, pieces)) as results:
+            exclusions = _write(temporary, zip(results, samples, strict=True), len(samples), progress)
+        write_json(temporary / _COMPLETE, {"format": _FORMAT, "exclusions": [asdict(exclusion) for exclusion in exclusions]})
+        _put(temporary, folder)
+        shutil.rmtree(pieces, ignore_errors=True)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _write(
+    folder: Path, results: Iterable[tuple[Prepared, tuple[str, str]]], total: int, progress: Progress | None
+) -> list[Exclusion]:
+    """Images and index as they come: what is held is one group of index rows, and pages that the system may write and drop."""
+    images, row, exclusions = None, 0, []
+    with closing(_IndexWriter(folder / "index.parquet")) as index:
+        for done, (result, (sample_id, _)) in enumerate(results, start=1):
+            if isinstance(result, Exclusion):
+                exclusions.append(result)
+            else:
+                if images is None:
+                    images = _allocate(folder / "images.npy", (total, *result.pixels.shape))
+                images[row] = result.pixels
+                index.add(_index_row(sample_id, result))
+                row += 1
+            if progress:
+                progress(done, total)
+    if images is None:
+        first = f" (first: {exclusions[0].detail})" if exclusions else ""
+        raise ManifestError(f"none of the {total} images could be read{first}. Check the files, or leave them out.")
+    images.flush()
+    return exclusions
+
+
+def _put(temporary: Path, folder: Path) -> None:
+    """Gives a store its name. One that stands is left alone: somebody may be reading it."""
+    try:
+        os.rename(temporary, folder)  # replaces nothing but an empty folder
+    except OSError:
+        if (folder / _COMPLETE).is_file():
+            return
+        if not folder.exists():
+            raise
+        os.rename(folder, temporary.with_suffix(".broken.part"))  # somebody has taken files out of it
+        os.rename(temporary, folder)
+        shutil.rmtree(temporary.with_suffix(".broken.part"), ignore_errors=True)
+
+
+class _IndexWriter:
+    """Index rows to Parquet, some thousand at a time: a million as Python objects would take more than a gigabyte."""
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.rows = path, []
+        self.writer: pq.ParquetWriter | None = None
+
+    def add(self, row: dict[str, object]) -> None:
+        self.rows.append(row)
+        if len(self.rows) == _INDEX_ROWS:
+            self._flush()
+
+    def close(self) -> None:
+        self._flush()
+        if self.writer:
+            self.writer.close()
+
+    def _flush(self) -> None:
+        if self.rows:
+            table = pa.Table.from_pandas(pd.DataFrame(self.rows), preserve_index=False)
+            self.writer = writer = self.writer or pq.ParquetWriter(self.path, table.schema)
+            writer.write_table(table)
+            self.rows = []
 
 
 def _allocate(path: Path, shape: tuple[int, ...]) -> np.memmap:

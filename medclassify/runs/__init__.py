@@ -2,6 +2,7 @@
 
 from medclassify.runs.atomic import atomic_path, storage_error, write_json, write_text
 from medclassify.runs.layout import RunLayout
+from medclassify.runs.lock import one_works
 from medclassify.runs.processes import core_count, worker_environment
 from medclassify.runs.provenance import VerifyResult, read_provenance, sha256_file, verify, write_provenance
 
@@ -10,6 +11,7 @@ __all__ = [
     "VerifyResult",
     "atomic_path",
     "core_count",
+    "one_works",
     "read_provenance",
     "sha256_file",
     "storage_error",

@@ -184,7 +184,7 @@ prepare_store(samples, {SMALL!r}, cache=Path({str(tmp_path / "cache")!r}), progr
         time.sleep(0.05)
     assert [decoder for decoder in decoders if _lives(decoder)] == []
     kept = list((tmp_path / "cache" / "prepared").iterdir())
-    assert kept == [] if how is signal.SIGINT else all(path.name.endswith(".part") for path in kept)
+    assert kept == [] if how is signal.SIGINT else all(path.suffix in (".part", ".lock") for path in kept)
 
 
 def _lives(process: int) -> bool:
