@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from medclassify.data.prepare import PreparedImage, prepare_image
     from medclassify.data.reader import DicomReader
     from medclassify.data.store import PreparedStore, prepare_store
-    from medclassify.data.transforms import RandAffineBatch, RandIntensityBatch, augmentation, to_network_input
+    from medclassify.data.transforms import RandAffineBatch, RandIntensityBatch, RandNoiseBatch, augmentation, to_network_input
 
 __all__ = [
     "DicomReader",
@@ -23,6 +23,7 @@ __all__ = [
     "PreparedStore",
     "RandAffineBatch",
     "RandIntensityBatch",
+    "RandNoiseBatch",
     "augmentation",
     "prepare_image",
     "prepare_store",
@@ -35,7 +36,7 @@ _MODULES = {
     "prepare": ("PreparedImage", "prepare_image"),
     "reader": ("DicomReader",),
     "store": ("PreparedStore", "prepare_store"),
-    "transforms": ("RandAffineBatch", "RandIntensityBatch", "augmentation", "to_network_input"),
+    "transforms": ("RandAffineBatch", "RandIntensityBatch", "RandNoiseBatch", "augmentation", "to_network_input"),
 }
 _HOME = {name: module for module, names in _MODULES.items() for name in names}
 

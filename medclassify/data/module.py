@@ -62,7 +62,7 @@ class PreparedDataModule(LightningDataModule):
         """uint8 images to network input; augmented while training."""
         images = batch["image"]
         if self.trainer is not None and self.trainer.training:
-            images = cast(Tensor, self.augment(images.float().div_(255)))
+            images = cast(Tensor, self.augment(images))
         return {**batch, "image": to_network_input(images, self.preprocessing)}
 
     def _loader(self, dataset: PreparedDataset, **options) -> DataLoader:
