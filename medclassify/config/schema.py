@@ -167,6 +167,8 @@ class OptimizerConfig:
         loss: ``cross_entropy``; ``focal`` (Lin 2017, gamma 2: what is right already weighs less); or for multi-label
             ``asymmetric`` (Ridnik 2021: easy negatives weigh almost nothing, for findings that are rare).
         label_smoothing: Targets are moved this far towards one half.
+        mixup: Alpha of mixup (Zhang 2018), for ``data.task: multiclass``: images and targets of a batch are blended, by one
+            share from Beta(alpha, alpha); off when 0.
         class_weighting: ``none``, or ``balanced`` (positives weigh as much as negatives, at most 10 times).
         ema_decay: Decay of an exponential moving average of the weights, which is then the model; off when 0.
         patience: Epochs without a better tune AUROC before training stops.
@@ -180,6 +182,7 @@ class OptimizerConfig:
     warmup_share: float = 0.1
     loss: Literal["cross_entropy", "focal", "asymmetric"] = "cross_entropy"
     label_smoothing: float = 0.0
+    mixup: float = 0.0
     class_weighting: Literal["none", "balanced"] = "none"
     ema_decay: float = 0.0
     patience: int = 8

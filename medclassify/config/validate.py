@@ -42,6 +42,11 @@ def validate(config: Config, where: str) -> None:
             0 <= optimizer.label_smoothing < 0.5,
             f"optimizer.label_smoothing must be in [0, 0.5), received {optimizer.label_smoothing}",
         ),
+        (optimizer.mixup >= 0, f"optimizer.mixup must be 0 or more, received {optimizer.mixup}"),
+        (
+            not (optimizer.mixup and data.task == "multilabel"),
+            "optimizer.mixup contradicts data.task multilabel: a blend of two images has no label where one of them has none",
+        ),
         (
             not (data.task == "multiclass" and optimizer.loss == "asymmetric"),
             "optimizer.loss asymmetric is per finding and contradicts data.task multiclass; use focal or cross_entropy",

@@ -15,6 +15,7 @@ from torch import Tensor
 from medclassify.config import OptimizerConfig
 from medclassify.data import PreparedDataModule
 from medclassify.training.loss import losses_of, mean_of_known
+from medclassify.training.mixup import mixed
 
 _HEAVIEST_POSITIVE = 10.0
 
@@ -36,6 +37,7 @@ class Classifier(LightningModule):
         super().__init__()
         self.network, self.findings, self.settings = network, tuple(findings), optimizer
         self.losses, self.tune_losses = losses_of(task, optimizer.loss), losses_of(task, "cross_entropy")
+        self.mixup = optimizer.mixup
         self.weights: Tensor
         self.register_buffer("weights", weights, persistent=False)
         self._tune: list[tuple[Tensor, Tensor, Tensor]] = []
@@ -60,6 +62,8 @@ class Classifier(LightningModule):
         return getattr(self.trainer, "datamodule", None)
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
+        if self.mixup:
+            batch = mixed(batch, self.mixup)
         logits, smoothing = self(batch["image"]), self.settings.label_smoothing
         loss = mean_of_known(*self.losses(logits, batch["target"], batch["mask"], self.weights, smoothing))
         self.log("train_loss", loss, prog_bar=True, on_step=True, on_epoch=True, batch_size=len(batch["image"]))

@@ -62,6 +62,8 @@ def test_yaml_round_trip(tmp_path: Path) -> None:
         ("optimizer: {augment: 2}", [], r"\[0, 1\]"),
         ("optimizer: {label_smoothing: 0.5}", [], r"\[0, 0.5\)"),
         ("data: {task: multiclass}\noptimizer: {loss: asymmetric}", [], "optimizer.loss asymmetric .* data.task multiclass"),
+        ("optimizer: {mixup: -0.1}", [], "0 or more"),
+        ("optimizer: {mixup: 0.2}", [], "optimizer.mixup contradicts data.task multilabel: .* no label"),
         ("optimizer: {loss: hinge}", [], r"optimizer\.loss"),
         ("calibration: {target: 1.0}", [], r"\(0, 1\)"),
         ("audit: {margin: 0}", [], "above 0"),
