@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from medclassify.data.module import PreparedDataModule
     from medclassify.data.prepare import PreparedImage, prepare_image
     from medclassify.data.reader import DicomReader
-    from medclassify.data.store import PreparedStore, prepare_store
+    from medclassify.data.store import PreparedStore, open_store, prepare_store
     from medclassify.data.transforms import RandAffineBatch, RandIntensityBatch, RandNoiseBatch, augmentation, to_network_input
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "RandIntensityBatch",
     "RandNoiseBatch",
     "augmentation",
+    "open_store",
     "prepare_image",
     "prepare_store",
     "to_network_input",
@@ -35,7 +36,7 @@ _MODULES = {
     "module": ("PreparedDataModule",),
     "prepare": ("PreparedImage", "prepare_image"),
     "reader": ("DicomReader",),
-    "store": ("PreparedStore", "prepare_store"),
+    "store": ("PreparedStore", "open_store", "prepare_store"),
     "transforms": ("RandAffineBatch", "RandIntensityBatch", "RandNoiseBatch", "augmentation", "to_network_input"),
 }
 _HOME = {name: module for module, names in _MODULES.items() for name in names}

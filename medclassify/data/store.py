@@ -14,6 +14,7 @@ from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -51,6 +52,11 @@ class PreparedStore:
 
     images: NDArray[np.uint8]
     index: pd.DataFrame
+
+    @property
+    def folder(self) -> Path:
+        """Where it lies, for ``open_store``."""
+        return Path(str(cast(np.memmap, self.images).filename)).parent
 
     def rows(self, sample_ids: Sequence[str]) -> NDArray[np.int64]:
         """Where the given samples stand in ``images``: int64 (n,).
@@ -118,9 +124,21 @@ def prepare_store(
     except OSError as error:
         raise storage_error(error, folder) from error
     excluded = [Exclusion(**row) for row in json.loads((folder / _COMPLETE).read_text(encoding="utf-8"))["exclusions"]]
-    images = np.load(folder / "images.npy", mmap_mode="r")
-    index = pd.read_parquet(folder / "index.parquet")
-    return PreparedStore(images[: len(index)], index), excluded
+    return open_store(folder), excluded
+
+
+def open_store(folder: Path) -> PreparedStore:
+    """Opens a store that another process, on this machine or on one that shares the cache, has made or opened.
+
+    Raises:
+        StorageError: This machine does not see it.
+    """
+    try:
+        images = np.load(folder / "images.npy", mmap_mode="r")
+        index = pd.read_parquet(folder / "index.parquet")
+    except OSError as error:
+        raise storage_error(error, folder) from error
+    return PreparedStore(images[: len(index)], index)
 
 
 def _key(samples: Sequence[tuple[str, str]], preprocessing: Preprocessing) -> str:
