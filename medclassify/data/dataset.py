@@ -25,6 +25,7 @@ class PreparedDataset(Dataset):
         self.images, self.rows = images, rows
         self.targets = torch.from_numpy(np.where(mask, targets, 0).astype(np.float32))
         self.mask = torch.from_numpy(mask.astype(np.float32))
+        self.places: Tensor | None = None  # int64 (N,): where the images lie on a device that holds them
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -34,12 +35,18 @@ class PreparedDataset(Dataset):
         return {name: value[0] for name, value in self.__getitems__([index]).items()}
 
     def __getitems__(self, indices: Sequence[int]) -> Batch:
-        """A batch: ``image`` uint8 (B, C, S, S), ``target`` and ``mask`` float32 (B, K), ``index`` int64 (B,)."""
+        """A batch: ``image`` uint8 (B, C, S, S), ``target`` and ``mask`` float32 (B, K), ``index`` int64 (B,).
+
+        Where a device holds the images, ``place`` int64 (B,) stands for ``image``.
+        """
         chosen = np.asarray(indices, dtype=np.int64)
+        index = torch.from_numpy(chosen)
+        facts = {"target": self.targets[index], "mask": self.mask[index], "index": index}
+        if self.places is not None:
+            return {"place": self.places[index], **facts}
         images = np.empty((len(chosen), *self.images.shape[1:]), np.uint8)
         np.take(self.images, self.rows[chosen], axis=0, out=images, mode="clip")  # "clip" writes to out without a copy
-        index = torch.from_numpy(chosen)
-        return {"image": torch.from_numpy(images), "target": self.targets[index], "mask": self.mask[index], "index": index}
+        return {"image": torch.from_numpy(images), **facts}
 
 
 def whole_batch(batch: Batch) -> Batch:
