@@ -19,6 +19,7 @@ _WORDS = {
     "memory_gib": "memory (GiB)",
     "model_sha256": "Model (SHA-256)",
     "parameters": "Parameters (count)",
+    "recipe": "How the weights were learnt",
     "seed": "Random seed",
     "sha256": "SHA-256",
     "share_loaded": "Share of the backbone loaded (0–1)",

@@ -162,7 +162,13 @@ class OptimizerConfig:
         lr: Peak learning rate of the backbone.
         head_lr: Peak learning rate of the head.
         weight_decay: AdamW weight decay; not applied to biases and normalisation.
-        head_warmup: ``probe`` first fits the head alone on a pretrained backbone's embeddings (Kumar 2022); ``none`` does not.
+        recipe: ``linear_probe`` (a linear head on the frozen backbone's embeddings, its penalty searched on tune; seconds, no
+            epochs), ``head_then_full`` (that head first, then every weight; Kumar 2022), ``gradual`` (that head first, then a
+            stage more an epoch from the head downwards; Howard & Ruder 2018) or ``full`` (every weight from the first step).
+            Random weights have no features to build on: with them it is ``full``, and says so (docs/recipes.md).
+        layer_decay: Factor on the learning rate with each stage further from the head: conv_head, blocks, stem; 1 for none.
+        batch_norm: ``train`` lets BatchNorm learn, ``frozen`` keeps the pretrained statistics, scale and shift; ``auto``
+            freezes pretrained ones where a device has fewer than 16 images a step (Wu & He 2018).
         warmup_share: Share of steps in which the learning rate rises.
         loss: ``cross_entropy``; ``focal`` (Lin 2017, gamma 2: what is right already weighs less); or for multi-label
             ``asymmetric`` (Ridnik 2021: easy negatives weigh almost nothing, for findings that are rare).
@@ -178,7 +184,9 @@ class OptimizerConfig:
     lr: float = 4e-4
     head_lr: float = 2e-3
     weight_decay: float = 0.02
-    head_warmup: Literal["probe", "none"] = "probe"
+    recipe: Literal["linear_probe", "head_then_full", "gradual", "full"] = "head_then_full"
+    layer_decay: float = 1.0
+    batch_norm: Literal["auto", "train", "frozen"] = "auto"
     warmup_share: float = 0.1
     loss: Literal["cross_entropy", "focal", "asymmetric"] = "cross_entropy"
     label_smoothing: float = 0.0

@@ -36,6 +36,11 @@ def validate(config: Config, where: str) -> None:
         (config.model.drop_path_rate >= 0, f"model.drop_path_rate must be 0 or more, received {config.model.drop_path_rate}"),
         (config.trainer.max_epochs >= 1, f"trainer.max_epochs must be at least 1, received {config.trainer.max_epochs}"),
         (optimizer.lr > 0 and optimizer.head_lr > 0, "optimizer.lr and optimizer.head_lr must be above 0"),
+        (0 < optimizer.layer_decay <= 1, f"optimizer.layer_decay must be in (0, 1], received {optimizer.layer_decay}"),
+        (
+            not (config.model.weights == "none" and optimizer.batch_norm == "frozen"),
+            "optimizer.batch_norm frozen contradicts model.weights none: random weights have no statistics to keep",
+        ),
         (0 <= optimizer.ema_decay < 1, f"optimizer.ema_decay must be in [0, 1), received {optimizer.ema_decay}"),
         (0 <= optimizer.augment <= 1, f"optimizer.augment must be in [0, 1], received {optimizer.augment}"),
         (

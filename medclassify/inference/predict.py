@@ -1,12 +1,13 @@
 """Runs a network over prepared images, every sample once and in order, in float32."""
 
 from collections.abc import Callable, Iterator, Sequence
+from typing import cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from timm.models.efficientnet import EfficientNet
-from torch import Tensor
+from torch import Tensor, nn
 
 from medclassify.data import to_network_input
 from medclassify.records import LogitTable, Preprocessing
@@ -42,7 +43,9 @@ def predict_logits(
     Returns:
         Logits as float64 (N, K): float32 from the network, widened so that nothing after it makes ties.
     """
-    parts = [network(batch).float().cpu() for batch in _batches(network, images, rows, preprocessing, batch_size, progress)]
+    with torch.inference_mode():
+        batches = _batches(network, images, rows, preprocessing, batch_size, progress)
+        parts = [network(batch).float().cpu() for batch in batches]
     logits = torch.cat(parts) if parts else torch.zeros(0, len(findings))
     return LogitTable(tuple(sample_ids), tuple(findings), logits.double().numpy(), fingerprint)
 
@@ -57,11 +60,39 @@ def embed(
     progress: Progress | None = None,
 ) -> NDArray[np.float32]:
     """The pooled features the head sees: float32 (N, D). Arguments as in ``predict_logits``."""
-    parts = [
-        network.forward_head(network.forward_features(batch), pre_logits=True).float().cpu()
-        for batch in _batches(network, images, rows, preprocessing, batch_size, progress)
-    ]
-    return torch.cat(parts).numpy()
+    options = {"preprocessing": preprocessing, "batch_size": batch_size, "progress": progress}
+    return np.concatenate(list(embedded_batches(network, images, rows, **options)))
+
+
+def embedded_batches(
+    network: EfficientNet,
+    images: NDArray[np.uint8],
+    rows: NDArray[np.int64],
+    *,
+    preprocessing: Preprocessing,
+    batch_size: int = 64,
+    progress: Progress | None = None,
+) -> Iterator[NDArray[np.float32]]:
+    """The same, float32 (B, D) a batch, for more images than memory holds features of."""
+    for batch in _batches(network, images, rows, preprocessing, batch_size, progress):
+        with torch.inference_mode():  # not around the loop: a generator that is left standing would keep it on
+            features = network.forward_head(network.forward_features(batch), pre_logits=True).float().cpu().numpy()
+        yield features
+
+
+def logits_of_embeddings(
+    network: EfficientNet,
+    embeddings: NDArray[np.float32],
+    *,
+    sample_ids: Sequence[str],
+    findings: Sequence[str],
+    fingerprint: str,
+) -> LogitTable:
+    """Scores samples whose embeddings (N, D) are at hand: what ``predict_logits`` gives, up to rounding of float32."""
+    head = cast(nn.Linear, network.get_classifier())
+    with torch.inference_mode():
+        logits = head(torch.from_numpy(np.array(embeddings)).to(head.weight.device)).cpu()
+    return LogitTable(tuple(sample_ids), tuple(findings), logits.double().numpy(), fingerprint)
 
 
 def _batches(
@@ -74,9 +105,8 @@ def _batches(
 ) -> Iterator[Tensor]:
     network.eval()
     device = next(network.parameters()).device
-    with torch.inference_mode():
-        for start in range(0, len(rows), batch_size):
-            chosen = rows[start : start + batch_size]
-            yield to_network_input(torch.from_numpy(images[chosen]).to(device), preprocessing)
-            if progress:
-                progress(min(start + batch_size, len(rows)), len(rows))
+    for start in range(0, len(rows), batch_size):
+        chosen = rows[start : start + batch_size]
+        yield to_network_input(torch.from_numpy(images[chosen]).to(device), preprocessing)
+        if progress:
+            progress(min(start + batch_size, len(rows)), len(rows))

@@ -1,7 +1,22 @@
-"""Fine-tuning: the head on frozen features first, then the whole network under Lightning."""
+"""Fine-tuning: which weights learn when, the head on frozen features first, then the network under Lightning."""
 
 from medclassify.training.classifier import Classifier, class_weights
 from medclassify.training.fit import TrainingResult, fine_tune
-from medclassify.training.head import HeadProbe, fit_head
+from medclassify.training.head import FINE_STRENGTHS, STRENGTHS, HeadProbe, ProbeTrial, fit_head, start_head
+from medclassify.training.parameters import opening_line
+from medclassify.training.recipe import settle_recipe
 
-__all__ = ["Classifier", "HeadProbe", "TrainingResult", "class_weights", "fine_tune", "fit_head"]
+__all__ = [
+    "FINE_STRENGTHS",
+    "STRENGTHS",
+    "Classifier",
+    "HeadProbe",
+    "ProbeTrial",
+    "TrainingResult",
+    "class_weights",
+    "fine_tune",
+    "fit_head",
+    "opening_line",
+    "settle_recipe",
+    "start_head",
+]

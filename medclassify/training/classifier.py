@@ -14,7 +14,9 @@ from torch import Tensor
 
 from medclassify.config import OptimizerConfig
 from medclassify.data import PreparedDataModule
+from medclassify.training.freezing import freeze_batch_norm, hold_still, open_stages
 from medclassify.training.loss import losses_of, mean_of_known
+from medclassify.training.parameters import opening_epochs, parameter_groups, stages_of
 from medclassify.training.mixup import mixed
 
 _HEAVIEST_POSITIVE = 10.0
@@ -27,7 +29,7 @@ class Classifier(LightningModule):
         network: float32 (B, 3, S, S) → (B, K).
         findings: K names.
         task: ``multilabel`` or ``multiclass``.
-        optimizer: How weights are learnt.
+        optimizer: How weights are learnt, as ``settle_recipe`` leaves it; an open ``batch_norm`` is trained.
         weights: (K,), how much a positive of each finding weighs.
     """
 
@@ -42,15 +44,28 @@ class Classifier(LightningModule):
         self.register_buffer("weights", weights, persistent=False)
         self._tune: list[tuple[Tensor, Tensor, Tensor]] = []
         self._best = (-1.0, 0.0)  # the best tune AUROC and its standard error
+        if optimizer.batch_norm == "frozen":
+            freeze_batch_norm(network)
 
     def forward(self, images: Tensor) -> Tensor:
         """float32 (B, 3, S, S) normalised images → (B, K) logits."""
         return self.network(images)
 
+    def train(self, mode: bool = True) -> "Classifier":
+        """As usual, except that BatchNorm which does not learn stays in evaluation mode: Lightning calls this every epoch."""
+        super().train(mode)
+        hold_still(self.network)
+        return self
+
     def on_train_epoch_start(self) -> None:
-        """Order and augmentation of an epoch depend on its number, so that a resumed run repeats them."""
+        """Order, augmentation and open stages of an epoch depend on its number, so that a resumed run repeats them."""
         if isinstance(self._data, PreparedDataModule):
             self._data.seed_epoch(self.current_epoch)
+        if self.settings.recipe == "gradual":
+            opening = opening_epochs(len(stages_of(self.network)), self.trainer.max_epochs or 1)
+            count = sum(epoch <= self.current_epoch for epoch in opening)
+            open_stages(self.network, count, norms_learn=self.settings.batch_norm != "frozen")
+            self.train()
 
     def on_train_batch_start(self, batch: dict[str, Tensor], batch_idx: int) -> None:
         """Dropout of a step depends on its number alone: loaders draw from the same generator, elsewhere on resume."""
@@ -96,15 +111,9 @@ class Classifier(LightningModule):
         self._best = tuple(checkpoint["tune_best"])
 
     def configure_optimizers(self) -> Any:
-        """AdamW with two learning rates; biases and normalisation do not decay. One warm-up, then a cosine to zero."""
+        """AdamW, a learning rate a stage; biases and normalisation do not decay. One warm-up, then a cosine to zero."""
         settings = self.settings
-        head = {id(parameter) for parameter in self.network.get_classifier().parameters()}
-        groups = []
-        for is_head, rate in ((False, settings.lr), (True, settings.head_lr)):
-            for decays, decay in ((False, 0.0), (True, settings.weight_decay)):
-                chosen = [p for p in self.network.parameters() if (id(p) in head) == is_head and (p.ndim > 1) == decays]
-                groups.append({"params": chosen, "lr": rate, "weight_decay": decay})
-        optimizer = torch.optim.AdamW(groups, fused=True)
+        optimizer = torch.optim.AdamW(parameter_groups(self.network, settings), fused=True)
         total = int(self.trainer.estimated_stepping_batches)
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: warmup_cosine(step, total, settings.warmup_share))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}

@@ -79,9 +79,9 @@ def fit(config_path: Path, overrides: Sequence[str] = (), *, resume: bool = Fals
         attributes = with_attributes(dataset.manifest, config.data.attributes)
         _write_inputs(run, config, dataset, indexed.boxes)
     with stage("training", run):
-        probe, training = learn(network, dataset, config, preprocessing, run, pretrained=weights.loaded > 0, resume=resume)
+        learnt = learn(network, dataset, config, preprocessing, run, pretrained=weights.loaded > 0, resume=resume)
     with stage("calibrating", run):
-        scorer = calibrated(network, dataset, config, preprocessing)
+        scorer = calibrated(network, dataset, config, preprocessing, learnt.embeddings)
         save_bundle(run.model, scorer.bundle)  # frozen before the test split is read
     with stage("testing", run):
         evaluated = keep_samples(
@@ -94,7 +94,7 @@ def fit(config_path: Path, overrides: Sequence[str] = (), *, resume: bool = Fals
     with stage("explaining", run):
         shown, sanity = _explain(run, scorer, dataset, test, config.explain.samples)
     with stage("auditing", run):
-        facts = report_facts(config, dataset, weights, training, probe, scorer, shown, sanity, attributes)
+        facts = report_facts(config, dataset, weights, learnt, scorer, shown, sanity, attributes)
         audit = write_audit(
             run.audit,
             test,
@@ -105,7 +105,7 @@ def fit(config_path: Path, overrides: Sequence[str] = (), *, resume: bool = Fals
             seed=config.seed_everything,
         )
         seconds = time.monotonic() - started
-        write_json(run.metrics, metrics_json(audit, training, probe, seconds))
+        write_json(run.metrics, metrics_json(audit, learnt, seconds))
         write_provenance(run, {**facts.provenance, "seconds": round(seconds, 1)})
     return Fitted(run, audit, seconds)
 

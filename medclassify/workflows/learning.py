@@ -1,23 +1,35 @@
 """From a dataset and a config to a fine-tuned, calibrated model."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from pytorch_lightning import seed_everything
 from timm.models.efficientnet import EfficientNet
 
 from medclassify.calibration import choose_operating_points, fit_calibrator, operating_points_to_json
-from medclassify.config import Config
+from medclassify.config import Config, OptimizerConfig
 from medclassify.data import PreparedDataModule, PreparedDataset
-from medclassify.inference import embed
 from medclassify.manifest import apply_uncertainty, uncertainty_notes
 from medclassify.models import ModelBundle, WeightsReport, backbone_name, create_network, load_weights, state_fingerprint
 from medclassify.records import Preprocessing, Split
 from medclassify.runs import RunLayout
-from medclassify.training import Classifier, HeadProbe, TrainingResult, class_weights, fine_tune, fit_head
-from medclassify.workflows.console import progress, say, warn
+from medclassify.training import (
+    FINE_STRENGTHS,
+    STRENGTHS,
+    Classifier,
+    HeadProbe,
+    TrainingResult,
+    class_weights,
+    fine_tune,
+    opening_line,
+    settle_recipe,
+    start_head,
+)
+from medclassify.workflows.console import say, warn
 from medclassify.workflows.dataset import Dataset
+from medclassify.workflows.heads import embed_dataset, probe_head
 from medclassify.workflows.modalities import modalities_of
 from medclassify.workflows.scoring import Scorer, best_device
 
@@ -38,6 +50,25 @@ def start_network(config: Config) -> tuple[EfficientNet, WeightsReport]:
     return network, weights
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Learnt:
+    """How the weights were learnt.
+
+    Attributes:
+        settings: What was done: the config's, settled.
+        decisions: What was decided and why, in words; the first line names the recipe.
+        probe: How the head alone did, or None where it was not fitted.
+        training: How the training went, or None where there was none (``linear_probe``).
+        embeddings: Of every image of the store, where the network that made them is the model (``linear_probe``).
+    """
+
+    settings: OptimizerConfig
+    decisions: tuple[str, ...]
+    probe: HeadProbe | None
+    training: TrainingResult | None
+    embeddings: NDArray[np.float32] | None = None
+
+
 def learn(
     network: EfficientNet,
     dataset: Dataset,
@@ -47,8 +78,8 @@ def learn(
     *,
     pretrained: bool,
     resume: bool,
-) -> tuple[HeadProbe | None, TrainingResult]:
-    """Fine-tunes the network in place.
+) -> Learnt:
+    """Learns the network's weights in place, by the config's recipe.
 
     Args:
         network: Built by ``start_network``.
@@ -56,39 +87,59 @@ def learn(
         config: The run's config.
         preprocessing: What the network expects.
         run: Where checkpoints and logs go.
-        pretrained: The backbone's weights were loaded; a head is not warmed up on random features, whose scale changes with
-            the first step.
+        pretrained: The backbone's weights were loaded; no head is fitted on random features, whose scale changes with the
+            first step.
         resume: Go on from ``last.ckpt`` where there is one.
-
-    Returns:
-        How the head alone did (None where it was not fitted), and how the training went.
     """
-    findings = dataset.manifest.findings
+    findings, task = dataset.manifest.findings, config.data.task
     torch.manual_seed(config.seed_everything)
     network.reset_classifier(len(findings))
     checkpoint = run.last_checkpoint if resume and run.last_checkpoint.is_file() else None
-    warm_up = pretrained and config.optimizer.head_warmup == "probe" and not checkpoint
     train, tune = _to_learn(dataset, config), dataset.of_split(Split.TUNE)
-    probe = _warm_up(network, findings, (train, tune), preprocessing) if warm_up else None
+    batch_size = min(config.data.batch_size, len(train))
+    settings, decisions = settle_recipe(config.optimizer, pretrained=pretrained, batch_size=batch_size)
+    for line in decisions:
+        (warn if " instead of " in line else say)(line)
+    if settings.recipe == "linear_probe":
+        embeddings = embed_dataset(network, dataset, preprocessing)
+        probe = probe_head(network, findings, (train, tune), embeddings, task=task, strengths=FINE_STRENGTHS)
+        return Learnt(settings, decisions, probe, None, embeddings)
+    weights = class_weights(train.targets.numpy(), train.mask.numpy() > 0, settings.class_weighting)
+    probe = None
+    if settings.recipe == "full":
+        start_head(network, train.targets.numpy(), train.mask.numpy() > 0, weights.numpy(), task=task)
+    elif not checkpoint:
+        embeddings = embed_dataset(network, dataset, preprocessing)
+        probe = probe_head(network, findings, (train, tune), embeddings, task=task, strengths=STRENGTHS)
     data = PreparedDataModule(
         train,
         tune,
         preprocessing,
         batch_size=config.data.batch_size,
         num_workers=config.data.num_workers,
-        augment=config.optimizer.augment,
+        augment=settings.augment,
         seed=config.seed_everything,
     )
-    weights = class_weights(train.targets.numpy(), train.mask.numpy() > 0, config.optimizer.class_weighting)
-    classifier = Classifier(network, findings, config.data.task, config.optimizer, weights)
+    classifier = Classifier(network, findings, task, settings, weights)
     say(f"fine-tuning: {len(train)} images, {config.data.batch_size} a step, at most {config.trainer.max_epochs} epochs")
+    if settings.recipe == "gradual":
+        say(f"  learning from epoch: {opening_line(network, config.trainer.max_epochs)}")
     result = fine_tune(classifier, data, config, run, monitor=_monitor(dataset), resume=checkpoint, say=say)
     say(f"kept epoch {result.best_epoch + 1} ({result.monitor} {result.best_score:.4f})")
-    return probe, result
+    return Learnt(settings, decisions, probe, result)
 
 
-def calibrated(network: EfficientNet, dataset: Dataset, config: Config, preprocessing: Preprocessing) -> Scorer:
-    """Fits calibrator and operating points on the calibrate split; after this, nothing of the model changes."""
+def calibrated(
+    network: EfficientNet,
+    dataset: Dataset,
+    config: Config,
+    preprocessing: Preprocessing,
+    embeddings: NDArray[np.float32] | None = None,
+) -> Scorer:
+    """Fits calibrator and operating points on the calibrate split; after this, nothing of the model changes.
+
+    With ``embeddings`` of the store (M, D) the scorer computes the head alone.
+    """
     manifest = dataset.manifest.of_split(Split.CALIBRATE)
     bundle = ModelBundle(
         network=network.eval().to(best_device()),
@@ -104,7 +155,8 @@ def calibrated(network: EfficientNet, dataset: Dataset, config: Config, preproce
     )
     settings = config.calibration
     targets, mask = manifest.targets()
-    logits = Scorer(bundle, None, ()).logits(dataset.store, manifest.frame["sample_id"].tolist(), "scoring calibrate split")  # type: ignore[arg-type]
+    uncalibrated = Scorer(bundle, None, (), embeddings)  # type: ignore[arg-type]
+    logits = uncalibrated.logits(dataset.store, manifest.frame["sample_id"].tolist(), "scoring calibrate split")
     calibrator = fit_calibrator(logits, targets, mask, task=config.data.task, method=settings.method)
     points = choose_operating_points(
         calibrator.transform(logits), targets, mask, criterion=settings.criterion, target=settings.target, split=Split.CALIBRATE
@@ -112,7 +164,7 @@ def calibrated(network: EfficientNet, dataset: Dataset, config: Config, preproce
     for line in (*calibrator.notes, *(point.warning for point in points if point.warning)):
         say(f"  {line}")
     finished = replace(bundle, calibrator=calibrator.to_json(), operating_points=operating_points_to_json(points))
-    return Scorer(finished, calibrator, points)
+    return Scorer(finished, calibrator, points, embeddings)
 
 
 def _to_learn(dataset: Dataset, config: Config) -> PreparedDataset:
@@ -124,25 +176,6 @@ def _to_learn(dataset: Dataset, config: Config) -> PreparedDataset:
         say(line)
     rows = dataset.store.rows(manifest.frame["sample_id"].tolist())
     return PreparedDataset(dataset.store.images, rows, targets, mask)
-
-
-def _warm_up(
-    network: EfficientNet,
-    findings: tuple[str, ...],
-    splits: tuple[PreparedDataset, PreparedDataset],
-    preprocessing: Preprocessing,
-) -> HeadProbe:
-    parts = []
-    for name, part in zip((Split.TRAIN, Split.TUNE), splits, strict=True):
-        with progress(f"embedding {name} split") as move:
-            features = embed(network, part.images, part.rows, preprocessing=preprocessing, progress=move)
-        targets = part.targets.numpy()
-        # a logistic regression knows yes and no only, so a soft target is left to fine-tuning
-        parts.append((features, targets, (part.mask.numpy() > 0) & np.isin(targets, (0.0, 1.0))))
-    probe = fit_head(network, findings, *parts)
-    score = "no figure: no finding has both classes in tune" if probe.tune_auroc is None else f"{probe.tune_auroc:.4f}"
-    say(f"head alone, on frozen features: tune AUROC {score}")
-    return probe
 
 
 def _monitor(dataset: Dataset) -> str:

@@ -10,11 +10,12 @@ from typing import Any
 from medclassify.audit import AuditResult, ExplainedCase, ReportFacts, describe_splits
 from medclassify.config import Config
 from medclassify.models import WeightsReport
-from medclassify.training import HeadProbe, TrainingResult
+from medclassify.training import TrainingResult
 from medclassify.workflows.consent import data_statements
 from medclassify.workflows.dataset import Dataset
 from medclassify.workflows.environment import code_commit, hardware, versions
 from medclassify.workflows.index import PHANTOM
+from medclassify.workflows.learning import Learnt
 from medclassify.workflows.scoring import Scorer
 
 
@@ -22,8 +23,7 @@ def report_facts(
     config: Config,
     dataset: Dataset,
     weights: WeightsReport,
-    training: TrainingResult,
-    probe: HeadProbe | None,
+    learnt: Learnt,
     scorer: Scorer,
     shown: Sequence[ExplainedCase],
     sanity: dict[str, Any],
@@ -31,6 +31,7 @@ def report_facts(
 ) -> ReportFacts:
     """Everything the audit report prints that is not computed from the predictions."""
     network, preprocessing = scorer.bundle.network, scorer.bundle.preprocessing
+    training, probe = learnt.training, learnt.probe
     synthetic, images = dataset.synthetic, f"{len(dataset.manifest):,} images"
     return ReportFacts(
         title=f"{scorer.bundle.backbone} on {'synthetic demonstration data' if synthetic else images}",
@@ -42,8 +43,9 @@ def report_facts(
             "parameters": sum(parameter.numel() for parameter in network.parameters()),
             "task": scorer.bundle.task,
             "weights_sha256": scorer.bundle.fingerprint,
-            "kept_epoch": training.best_epoch + 1,
-            "chosen_by": training.monitor,
+            "recipe": "; ".join(learnt.decisions),
+            "kept_epoch": training.best_epoch + 1 if training else None,
+            "chosen_by": training.monitor if training else None,
             "head_alone_tune_auroc": probe.tune_auroc if probe else None,
         },
         config=shown_config(config),
@@ -51,11 +53,11 @@ def report_facts(
         leakage={**dataset.leakage.to_json(), "allowed": config.data.allow_leakage},
         operating_points=scorer.points,
         calibration_notes=scorer.calibrator.notes,
-        history=training.history,
+        history=training.history if training else (),
         explanations=shown,
         sanity=sanity,
         statements=config.audit.statements,
-        provenance=provenance(config, dataset, weights, scorer),
+        provenance=provenance(config, dataset, weights, learnt, scorer),
         warnings=dataset.warnings,
         data={
             **data_statements(config),
@@ -74,7 +76,7 @@ def shown_config(config: Config) -> dict[str, Any]:
     return shown
 
 
-def provenance(config: Config, dataset: Dataset, weights: WeightsReport, scorer: Scorer) -> dict[str, Any]:
+def provenance(config: Config, dataset: Dataset, weights: WeightsReport, learnt: Learnt, scorer: Scorer) -> dict[str, Any]:
     """What the run was made from and with."""
     return {
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -84,6 +86,7 @@ def provenance(config: Config, dataset: Dataset, weights: WeightsReport, scorer:
         "allow_leakage": config.data.allow_leakage,
         "weights": weights.to_json(),
         "model_sha256": scorer.bundle.fingerprint,
+        "learning": list(learnt.decisions),
         "seed": config.seed_everything,
         "versions": versions(),
         "hardware": hardware(),
@@ -91,7 +94,7 @@ def provenance(config: Config, dataset: Dataset, weights: WeightsReport, scorer:
     }
 
 
-def metrics_json(audit: AuditResult, training: TrainingResult, probe: HeadProbe | None, seconds: float) -> dict[str, Any]:
+def metrics_json(audit: AuditResult, learnt: Learnt, seconds: float) -> dict[str, Any]:
     """The headline figures of the test split, and how the training went."""
     overall = [row for row in audit.estimates if row.attribute == "all"]
     return {
@@ -103,14 +106,26 @@ def metrics_json(audit: AuditResult, training: TrainingResult, probe: HeadProbe 
         "macro_auroc": audit.macro_auroc,
         "macro_left_out": list(audit.macro_left_out),
         "training": {
-            "epochs": len(training.history),
-            "kept_epoch": training.best_epoch + 1,
-            "monitor": training.monitor,
-            "best_score": training.best_score,
-            "stopped_early": training.stopped_early,
-            "step_share": training.step_share,
-            "history": list(training.history),
-            "head_alone": asdict(probe) if probe else None,
+            "recipe": learnt.settings.recipe,
+            "batch_norm": learnt.settings.batch_norm,
+            "decisions": list(learnt.decisions),
+            **_course(learnt.training),
+            "head_alone": asdict(learnt.probe) if learnt.probe else None,
         },
         "seconds": round(seconds, 1),
+    }
+
+
+def _course(training: TrainingResult | None) -> dict[str, Any]:
+    """How epochs went; a linear probe has none, and its penalties stand under ``head_alone``."""
+    if training is None:
+        return {"epochs": 0, "history": []}
+    return {
+        "epochs": len(training.history),
+        "kept_epoch": training.best_epoch + 1,
+        "monitor": training.monitor,
+        "best_score": training.best_score,
+        "stopped_early": training.stopped_early,
+        "step_share": training.step_share,
+        "history": list(training.history),
     }

@@ -5,11 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from medclassify.calibration import Calibrator, operating_points_from_json, raw_probabilities
 from medclassify.data import PreparedStore
-from medclassify.inference import predict_logits
+from medclassify.inference import logits_of_embeddings, predict_logits
 from medclassify.manifest import Manifest
 from medclassify.models import ModelBundle, load_bundle
 from medclassify.records import LogitTable, OperatingPoint, ProbabilityTable
@@ -25,11 +27,13 @@ class Scorer:
         bundle: The model; its network stands on ``device``.
         calibrator: Logits to probabilities.
         points: One a finding.
+        embeddings: float32 (M, D) of every image of the store that is scored, where at hand: the head alone is computed.
     """
 
     bundle: ModelBundle
     calibrator: Calibrator
     points: tuple[OperatingPoint, ...]
+    embeddings: NDArray[np.float32] | None = None
 
     @classmethod
     def of_run(cls, folder: Path) -> "Scorer":
@@ -44,16 +48,17 @@ class Scorer:
 
     def logits(self, store: PreparedStore, sample_ids: Sequence[str], label: str) -> LogitTable:
         """Logits of samples in the store, with progress shown."""
+        facts = {"sample_ids": sample_ids, "findings": self.bundle.findings, "fingerprint": self.bundle.fingerprint}
+        if self.embeddings is not None:
+            return logits_of_embeddings(self.bundle.network, self.embeddings[store.rows(sample_ids)], **facts)
         with progress(label) as move:
             return predict_logits(
                 self.bundle.network,
                 store.images,
                 store.rows(sample_ids),
-                sample_ids=sample_ids,
-                findings=self.bundle.findings,
                 preprocessing=self.bundle.preprocessing,
-                fingerprint=self.bundle.fingerprint,
                 progress=move,
+                **facts,
             )
 
     def probabilities(self, logits: LogitTable) -> tuple[ProbabilityTable, ProbabilityTable]:
