@@ -111,6 +111,7 @@ class ModelConfig:
         allow_random_weights: Go on with random weights, loudly, where ImageNet weights cannot be had (demonstration only).
         drop_rate: Dropout before the head; the backbone's own when left out.
         drop_path_rate: Stochastic depth (Huang 2016) in the backbone.
+        compile: Compile the steps of training (torch.compile): minutes once, earned back by long training on a GPU alone.
     """
 
     backbone: str = "tf_efficientnetv2_b0"
@@ -119,6 +120,7 @@ class ModelConfig:
     allow_random_weights: bool = False
     drop_rate: float | None = None
     drop_path_rate: float = 0.1
+    compile: bool = False
 
 
 @dataclass(frozen=True)

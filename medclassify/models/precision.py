@@ -1,7 +1,7 @@
 """How exactly a GPU computes in float32: fast while weights are learnt, exact wherever a number is kept.
 
 TF32 rounds the factors of products to 10 bits of mantissa and moves a logit in the third digit. That is harmless in a gradient
-and not in a prediction, which must be the same whichever verb makes it. cuDNN takes TF32 for convolutions unless told otherwise.
+and not in a prediction, which must be the same whichever verb makes it. cuDNN convolves in TF32 unless it is told otherwise.
 A CPU has no such switch, and nothing here touches it.
 """
 
@@ -25,6 +25,9 @@ def fast_float32(*, repeatable: bool = False) -> Iterator[None]:
     Args:
         repeatable: Fixed algorithms instead of the fastest, for bit-equal repeats.
     """
+    if not torch.cuda.is_available():  # "high" would be a CPU's own, lower precision
+        yield
+        return
     with (
         _products("high"),
         torch.backends.cudnn.flags(enabled=True, benchmark=not repeatable, deterministic=repeatable, allow_tf32=True),

@@ -16,9 +16,11 @@ from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
 from medclassify.config import Config
 from medclassify.data import PreparedDataModule
 from medclassify.errors import RunError
+from medclassify.models.precision import fast_float32
 from medclassify.runs import RunLayout
 from medclassify.training.callbacks import History
 from medclassify.training.classifier import Classifier
+from medclassify.training.compiling import CompileSteps
 
 _BEST = "best"
 
@@ -82,9 +84,10 @@ def fine_tune(
     )
     # one of its own: the best one's save_last is as old as the best epoch
     last = ModelCheckpoint(run.checkpoints, filename=run.last_checkpoint.stem, enable_version_counter=False)
-    trainer = _trainer(config, run, [history, best, last, *_optional_callbacks(config, monitor, bar)], bar)
+    trainer = _trainer(config, run, [history, best, last, *_optional_callbacks(config, classifier, monitor, bar)], bar)
     classifier.train()  # Lightning leaves a module in the mode it finds it in, and embedding put it into evaluation mode
-    _run(trainer, classifier, data, resume)
+    with fast_float32(repeatable=config.trainer.deterministic):
+        _run(trainer, classifier, data, resume)
     if not best.best_model_path:
         raise RunError(
             f"{run.root}: no epoch was finished, so there is no model. Give it more time, or a higher trainer.max_epochs."
@@ -102,13 +105,15 @@ def fine_tune(
     )
 
 
-def _optional_callbacks(config: Config, monitor: str, bar: bool) -> list[Callback]:
+def _optional_callbacks(config: Config, classifier: Classifier, monitor: str, bar: bool) -> list[Callback]:
     mode = "max" if monitor == "tune_auroc" else "min"
     callbacks: list[Callback] = [EarlyStopping(monitor, patience=config.optimizer.patience, mode=mode, check_finite=True)]
+    if config.model.compile:
+        callbacks.append(CompileSteps(classifier.network))
     if config.optimizer.ema_decay:
         callbacks.append(EMAWeightAveraging(decay=config.optimizer.ema_decay))
-    if bar:
-        callbacks.append(TQDMProgressBar(refresh_rate=1))
+    if bar:  # it shows the loss, and to read that off a GPU is to wait for it
+        callbacks.append(TQDMProgressBar(refresh_rate=config.trainer.log_every_n_steps if torch.cuda.is_available() else 1))
     return callbacks
 
 
@@ -121,15 +126,13 @@ def _trainer(config: Config, run: RunLayout, callbacks: list[Callback], bar: boo
     warnings.filterwarnings("ignore", message=".*isinstance.treespec, LeafSpec.*")
     warnings.filterwarnings("ignore", message=".*exists and is not empty.*")  # a resumed run goes on in its own folders
     _keep_earlier_log(run.logs)
-    if torch.cuda.is_available():
-        torch.set_float32_matmul_precision("high")  # TF32, on purpose: the mantissa of images is 8 bits
     return Trainer(
         max_epochs=settings.max_epochs,
         accelerator=settings.accelerator,
         devices=settings.devices,
         num_nodes=settings.num_nodes,
         strategy=settings.strategy,
-        precision=_precision(settings.precision),  # type: ignore[arg-type]
+        precision=_precision(settings.precision, settings.accelerator),  # type: ignore[arg-type]
         accumulate_grad_batches=settings.accumulate_grad_batches,
         gradient_clip_val=settings.gradient_clip_val or None,
         deterministic=settings.deterministic,
@@ -152,10 +155,12 @@ def _keep_earlier_log(logs: Path) -> None:
         earlier.rename(logs / f"metrics.before-resume-{len(list(logs.glob('metrics.before-resume-*'))) + 1}.csv")
 
 
-def _precision(precision: str) -> str:
+def _precision(precision: str, accelerator: str) -> str:
     if precision != "auto":
         return precision
-    return "bf16-mixed" if torch.cuda.is_available() and torch.cuda.is_bf16_supported() else "32-true"
+    on_gpu = accelerator != "cpu" and torch.cuda.is_available()
+    # not where it is emulated: that is slower than float32
+    return "bf16-mixed" if on_gpu and torch.cuda.is_bf16_supported(including_emulation=False) else "32-true"
 
 
 def _run(trainer: Trainer, classifier: Classifier, data: PreparedDataModule, resume: Path | None) -> None:

@@ -22,6 +22,7 @@ from medclassify.manifest import (
 from medclassify.models import backbone_name, preprocessing_of, save_bundle, scaling_of
 from medclassify.records import Split
 from medclassify.runs import RunLayout, atomic_path, write_json, write_provenance, write_text
+from medclassify.training.compiling import require_compiler
 from medclassify.workflows.checks import require_data
 from medclassify.workflows.consent import without_ids
 from medclassify.workflows.console import say
@@ -64,6 +65,8 @@ def fit(config_path: Path, overrides: Sequence[str] = (), *, resume: bool = Fals
     config = without_ids(load_config(config_path, overrides))
     if not resume:
         require_data(config.data)
+    if config.model.compile:
+        require_compiler()
     run = unfinished_run(config, config_path.stem) if resume else new_run(config, config_path.stem)
     config = replace(config, run_dir=str(run.root))
     with stage("reading the data", run):
