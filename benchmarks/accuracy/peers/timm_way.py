@@ -43,14 +43,15 @@ def timm_way(data: Data, weights: Path) -> Way:
     learn: Any = create_transform(shape, is_training=True, interpolation="random", mean=mean, std=std)
     score: Any = create_transform(shape, interpolation=facts["interpolation"], mean=mean, std=std, crop_pct=facts["crop_pct"])
     optimizer = create_optimizer_v2(network, opt="adamw", lr=3e-4, weight_decay=0.02)
-    return Way(network, optimizer, _cosine, _loss, 32, _colour, learn, score)
+    return Way(network, optimizer, rate, _loss, 32, _colour, learn, score)
 
 
 def _colour(image: NDArray[np.uint8]) -> Image.Image:
     return Image.fromarray(image).convert("RGB")
 
 
-def _cosine(share: float) -> float:
+def rate(share: float) -> float:
+    """Share of the budget → factor of the peak rate: a linear rise, then half a cosine down to 0."""
     return share / _WARMUP if share < _WARMUP else 0.5 * (1 + math.cos(math.pi * (share - _WARMUP) / (1 - _WARMUP)))
 
 
