@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from timm.models.efficientnet import EfficientNet
 from torch import Tensor
 
+from medclassify.models.precision import exact_float32
+
 LAYER = "bn2"
 
 
@@ -25,7 +27,7 @@ def class_activation_maps(network: EfficientNet, images: Tensor) -> tuple[Tensor
     Returns:
         Logits (B, K), and maps (B, K, h, w) in units of the logit: their sum over h and w is logit − bias.
     """
-    with torch.inference_mode():
+    with torch.inference_mode(), exact_float32():
         features = network.forward_features(images)
         logits = network.forward_head(features)
         head = network.get_classifier()

@@ -1,4 +1,4 @@
-"""Runs a network over prepared images, every sample once and in order, in float32."""
+"""Runs a network over prepared images, every sample once and in order, in full float32: without TF32 on a GPU."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import cast
@@ -10,6 +10,8 @@ from timm.models.efficientnet import EfficientNet
 from torch import Tensor, nn
 
 from medclassify.data import to_network_input
+from medclassify.data.ahead import ahead
+from medclassify.models.precision import exact_float32
 from medclassify.records import LogitTable, Preprocessing
 
 Progress = Callable[[int, int], None]
@@ -43,7 +45,7 @@ def predict_logits(
     Returns:
         Logits as float64 (N, K): float32 from the network, widened so that nothing after it makes ties.
     """
-    with torch.inference_mode():
+    with torch.inference_mode(), exact_float32():
         batches = _batches(network, images, rows, preprocessing, batch_size, progress)
         parts = [network(batch).float().cpu() for batch in batches]
     logits = torch.cat(parts) if parts else torch.zeros(0, len(findings))
@@ -75,7 +77,10 @@ def embedded_batches(
 ) -> Iterator[NDArray[np.float32]]:
     """The same, float32 (B, D) a batch, for more images than memory holds features of."""
     for batch in _batches(network, images, rows, preprocessing, batch_size, progress):
-        with torch.inference_mode():  # not around the loop: a generator that is left standing would keep it on
+        with (
+            torch.inference_mode(),
+            exact_float32(),
+        ):  # not around the loop: a generator that is left standing would keep them on
             features = network.forward_head(network.forward_features(batch), pre_logits=True).float().cpu().numpy()
         yield features
 
@@ -90,7 +95,7 @@ def logits_of_embeddings(
 ) -> LogitTable:
     """Scores samples whose embeddings (N, D) are at hand: what ``predict_logits`` gives, up to rounding of float32."""
     head = cast(nn.Linear, network.get_classifier())
-    with torch.inference_mode():
+    with torch.inference_mode(), exact_float32():
         logits = head(torch.from_numpy(np.array(embeddings)).to(head.weight.device)).cpu()
     return LogitTable(tuple(sample_ids), tuple(findings), logits.double().numpy(), fingerprint)
 
@@ -105,8 +110,11 @@ def _batches(
 ) -> Iterator[Tensor]:
     network.eval()
     device = next(network.parameters()).device
-    for start in range(0, len(rows), batch_size):
-        chosen = rows[start : start + batch_size]
-        yield to_network_input(torch.from_numpy(images[chosen]).to(device), preprocessing)
+    on_gpu = device.type == "cuda"
+    taken = (torch.from_numpy(images[rows[start : start + batch_size]]) for start in range(0, len(rows), batch_size))
+    done = 0
+    for part in ahead(batch.pin_memory() for batch in taken) if on_gpu else taken:
+        yield to_network_input(part.to(device, non_blocking=on_gpu), preprocessing)
+        done += len(part)
         if progress:
-            progress(min(start + batch_size, len(rows)), len(rows))
+            progress(done, len(rows))

@@ -119,6 +119,7 @@ def learn(
         num_workers=config.data.num_workers,
         augment=settings.augment,
         seed=config.seed_everything,
+        say=say,
     )
     classifier = Classifier(network, findings, task, settings, weights)
     say(f"fine-tuning: {len(train)} images, {config.data.batch_size} a step, at most {config.trainer.max_epochs} epochs")
