@@ -1,6 +1,6 @@
 """YAML to a typed, frozen config."""
 
-from medclassify.config.load import config_parser, config_to_yaml, find_config, load_config
+from medclassify.config.load import config_parser, config_to_yaml, find_config, load_config, read_overrides
 from medclassify.config.schema import (
     AuditConfig,
     CalibrationConfig,
@@ -33,4 +33,5 @@ __all__ = [
     "config_to_yaml",
     "find_config",
     "load_config",
+    "read_overrides",
 ]

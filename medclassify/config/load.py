@@ -2,6 +2,8 @@
 
 import dataclasses
 import difflib
+import functools
+import operator
 import re
 import types
 import typing
@@ -48,18 +50,21 @@ def load_config(path: Path | str, overrides: Sequence[str] = ()) -> Config:
     Raises:
         ConfigError: No such file, not YAML, an unknown key (with the nearest known one), a wrong type, a contradiction.
     """
-    values = _read_yaml(Path(path))
-    _refuse_unknown(values, str(path), prefix="")
-    for key in _override_keys(overrides):
-        _refuse_unknown(_nested(key), "command line", prefix="--")
-    parser = config_parser()
-    try:
-        namespace = parser.parse_args(list(overrides), parser.parse_object(values))
-        config = Config(**vars(parser.instantiate(namespace)))
-    except Exception as error:  # jsonargparse raises several types; all of them speak of the user's values
-        raise ConfigError(_in_words(_one_line(error), path, overrides)) from error
-    validate(config, str(path))
-    return config
+    return _parse(_read_yaml(Path(path)), path, overrides)
+
+
+def read_overrides(overrides: Sequence[str]) -> tuple[Config, dict[str, Any]]:
+    """Reads ``--dotted.key value`` words that stand alone, over the defaults.
+
+    Returns:
+        The config, and what the words say: dotted key → plain value.
+
+    Raises:
+        ConfigError: As in ``load_config``.
+    """
+    config = _parse({}, "command line", overrides)
+    plain = _plain(dataclasses.asdict(config))
+    return config, {key: functools.reduce(operator.getitem, key.split("."), plain) for key in _override_keys(overrides)}
 
 
 def find_config(path: Path | str) -> Path:
@@ -93,6 +98,20 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     if not isinstance(values, dict):
         raise ConfigError(f"{path}: a config is a mapping of keys to values, received a {type(values).__name__}.")
     return values
+
+
+def _parse(values: dict[str, Any], path: Path | str, overrides: Sequence[str]) -> Config:
+    _refuse_unknown(values, str(path), prefix="")
+    for key in _override_keys(overrides):
+        _refuse_unknown(_nested(key), "command line", prefix="--")
+    parser = config_parser()
+    try:
+        namespace = parser.parse_args(list(overrides), parser.parse_object(values))
+        config = Config(**vars(parser.instantiate(namespace)))
+    except Exception as error:  # jsonargparse raises several types; all of them speak of the user's values
+        raise ConfigError(_in_words(_one_line(error), path, overrides)) from error
+    validate(config, str(path))
+    return config
 
 
 def _in_words(message: str, path: Path | str, overrides: Sequence[str]) -> str:

@@ -17,6 +17,7 @@ from medclassify.metrics.checks import labelled, patient_codes
 from medclassify.metrics.curves import ReliabilityBins, RocPoints, reliability_bins, roc_curve_points
 from medclassify.metrics.ece import ece
 from medclassify.metrics.gap import Gap
+from medclassify.metrics.hanley_mcneil import expected_auroc_interval
 from medclassify.metrics.logistic import MIN_SLOPE_CELL, calibration_intercept, calibration_slope
 from medclassify.metrics.newcombe import newcombe_interval, rate_gaps
 from medclassify.metrics.observed_expected import oe_ratio
@@ -52,6 +53,7 @@ __all__ = [
     "delong_unpaired",
     "draw_patients",
     "ece",
+    "expected_auroc_interval",
     "labelled",
     "newcombe_interval",
     "oe_ratio",

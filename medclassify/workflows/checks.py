@@ -54,6 +54,16 @@ def require_table_name(out: Path) -> None:
         raise ConfigError(f"--out {out}: unknown kind of table {out.suffix!r}. Name it .parquet or .csv.")
 
 
+def require_new_file(out: Path) -> None:
+    """Refuses to write over a config that a person may have edited.
+
+    Raises:
+        ConfigError: It is there.
+    """
+    if out.exists():
+        raise ConfigError(f"--out {out}: exists, and may have been edited. Choose another name, or remove it.")
+
+
 def require_new_folder(out: Path) -> None:
     """Refuses a folder that holds something.
 

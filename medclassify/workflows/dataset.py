@@ -61,7 +61,7 @@ def make_dataset(indexed: Indexed, config: Config, preprocessing: Preprocessing)
     manifest = indexed.manifest
     exclusions = list(indexed.exclusions)
     if config.data.task == "multiclass":
-        manifest, ambiguous = _one_finding_each(manifest)
+        manifest, ambiguous = one_finding_each(manifest)
         exclusions += ambiguous
         report_exclusions(ambiguous)
     manifest = assign_splits(manifest, fractions=config.data.fractions, seed=config.seed_everything, mode=config.data.split)
@@ -105,7 +105,12 @@ def prepare(manifest: Manifest, preprocessing: Preprocessing) -> tuple[PreparedS
         return prepare_store(samples, preprocessing, cache=cache_folder(), progress=move)
 
 
-def _one_finding_each(manifest: Manifest) -> tuple[Manifest, list[Exclusion]]:
+def one_finding_each(manifest: Manifest) -> tuple[Manifest, list[Exclusion]]:
+    """The samples with exactly one certain finding, as ``data.task: multiclass`` needs them, and those without.
+
+    Raises:
+        ManifestError: No sample has.
+    """
     targets, mask = manifest.targets()
     single = mask.all(axis=1) & (targets.sum(axis=1) == 1)
     out = [

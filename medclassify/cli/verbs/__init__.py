@@ -1,10 +1,11 @@
 """The verbs, one module each: what it takes, and the one workflow it calls."""
 
-from medclassify.cli.verbs import audit, evaluate, explain, fit, index, predict, review, verify
+from medclassify.cli.verbs import audit, evaluate, explain, fit, index, plan, predict, review, verify
 from medclassify.cli.verbs.verb import Verb
 
 VERBS = (
     index.VERB,
+    plan.VERB,
     fit.VERB,
     evaluate.VERB,
     predict.VERB,
