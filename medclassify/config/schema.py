@@ -178,6 +178,9 @@ class OptimizerConfig:
         mixup: Alpha of mixup (Zhang 2018), for ``data.task: multiclass``: images and targets of a batch are blended, by one
             share from Beta(alpha, alpha); off when 0.
         class_weighting: ``none``, or ``balanced`` (positives weigh as much as negatives, at most 10 times).
+        mitigation: Bias mitigation by subgroups of ``mitigation_attribute``: ``balanced_sampling`` draws subgroup and finding
+            equally often, ``group_dro`` (Sagawa 2020) weighs a subgroup more the worse the network does on it.
+        mitigation_attribute: The manifest's attribute, e.g. ``sex``; missing values are a subgroup of their own.
         ema_decay: Decay of an exponential moving average of the weights, which is then the model; off when 0.
         patience: Epochs without a better tune AUROC before training stops.
         augment: Strength of random augmentation, 0 (none) to 1.
@@ -194,6 +197,8 @@ class OptimizerConfig:
     label_smoothing: float = 0.0
     mixup: float = 0.0
     class_weighting: Literal["none", "balanced"] = "none"
+    mitigation: Literal["none", "balanced_sampling", "group_dro"] = "none"
+    mitigation_attribute: str | None = None
     ema_decay: float = 0.0
     patience: int = 8
     augment: float = 0.5

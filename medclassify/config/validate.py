@@ -12,6 +12,7 @@ def validate(config: Config, where: str) -> None:
     """
     data, fractions, optimizer = config.data, config.data.fractions, config.optimizer
     shares = (fractions.train, fractions.tune, fractions.calibrate, fractions.test)
+    group = optimizer.mitigation_attribute or "left out"
     checks = [
         (all(share > 0 for share in shares), f"data.fractions must all be above 0, received {shares}"),
         (abs(sum(shares) - 1) < 1e-6, f"data.fractions must add up to 1, received {sum(shares):.4g}"),
@@ -51,6 +52,18 @@ def validate(config: Config, where: str) -> None:
         (
             not (optimizer.mixup and data.task == "multilabel"),
             "optimizer.mixup contradicts data.task multilabel: a blend of two images has no label where one of them has none",
+        ),
+        (
+            (optimizer.mitigation == "none") == (optimizer.mitigation_attribute is None),
+            f"optimizer.mitigation {optimizer.mitigation} contradicts mitigation_attribute {group}: give both or none",
+        ),
+        (
+            not (optimizer.mitigation == "group_dro" and optimizer.mixup),
+            "optimizer.mixup contradicts optimizer.mitigation group_dro: a blend of two images has no subgroup",
+        ),
+        (
+            not (optimizer.mitigation == "balanced_sampling" and optimizer.class_weighting == "balanced"),
+            "optimizer.class_weighting balanced contradicts optimizer.mitigation balanced_sampling: both even out findings",
         ),
         (
             not (data.task == "multiclass" and optimizer.loss == "asymmetric"),

@@ -40,6 +40,7 @@ class History(Callback):
         values = {
             short: float(trainer.callback_metrics[name]) for name, short in names.items() if name in trainer.callback_metrics
         }
+        values |= {name: float(value) for name, value in trainer.callback_metrics.items() if name.startswith("weight_")}
         seconds = getattr(self, "_training_seconds", _now(pl_module) - self._epoch_start)
         row = {"epoch": trainer.current_epoch, **values, "seconds": seconds, "step_share": self._in_steps / max(seconds, 1e-9)}
         self.rows.append(row)

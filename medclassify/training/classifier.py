@@ -15,6 +15,7 @@ from torch import Tensor
 from medclassify.config import OptimizerConfig
 from medclassify.data import PreparedDataModule
 from medclassify.training.freezing import freeze_batch_norm, hold_still, open_stages
+from medclassify.training.group_dro import GroupDRO
 from medclassify.training.loss import losses_of, mean_of_known
 from medclassify.training.parameters import opening_epochs, parameter_groups, stages_of
 from medclassify.training.mixup import mixed
@@ -31,15 +32,22 @@ class Classifier(LightningModule):
         task: ``multilabel`` or ``multiclass``.
         optimizer: How weights are learnt, as ``settle_recipe`` leaves it; an open ``batch_norm`` is trained.
         weights: (K,), how much a positive of each finding weighs.
+        group_dro: Weighs the losses of subgroups; they all weigh by their size when left out.
     """
 
     def __init__(
-        self, network: EfficientNet, findings: Sequence[str], task: str, optimizer: OptimizerConfig, weights: Tensor
+        self,
+        network: EfficientNet,
+        findings: Sequence[str],
+        task: str,
+        optimizer: OptimizerConfig,
+        weights: Tensor,
+        group_dro: GroupDRO | None = None,
     ) -> None:
         super().__init__()
         self.network, self.findings, self.settings = network, tuple(findings), optimizer
         self.losses, self.tune_losses = losses_of(task, optimizer.loss), losses_of(task, "cross_entropy")
-        self.mixup = optimizer.mixup
+        self.mixup, self.group_dro = optimizer.mixup, group_dro
         self.weights: Tensor
         self.register_buffer("weights", weights, persistent=False)
         self._tune: list[tuple[Tensor, Tensor, Tensor]] = []
@@ -80,7 +88,12 @@ class Classifier(LightningModule):
         if self.mixup:
             batch = mixed(batch, self.mixup)
         logits, smoothing = self(batch["image"]), self.settings.label_smoothing
-        loss = mean_of_known(*self.losses(logits, batch["target"], batch["mask"], self.weights, smoothing))
+        losses, known = self.losses(logits, batch["target"], batch["mask"], self.weights, smoothing)
+        if self.group_dro is None:
+            loss = mean_of_known(losses, known)
+        else:
+            loss = self.group_dro(losses, known, batch["index"])
+            self.log_dict(self.group_dro.weights(), on_step=False, on_epoch=True, batch_size=1)
         self.log("train_loss", loss, prog_bar=True, on_step=True, on_epoch=True, batch_size=len(batch["image"]))
         return loss
 

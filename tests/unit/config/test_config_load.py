@@ -67,6 +67,18 @@ def test_yaml_round_trip(tmp_path: Path) -> None:
         ("data: {task: multiclass}\noptimizer: {loss: asymmetric}", [], "optimizer.loss asymmetric .* data.task multiclass"),
         ("optimizer: {mixup: -0.1}", [], "0 or more"),
         ("optimizer: {mixup: 0.2}", [], "optimizer.mixup contradicts data.task multilabel: .* no label"),
+        ("optimizer: {mitigation: group_dro}", [], "group_dro contradicts mitigation_attribute left out"),
+        ("optimizer: {mitigation_attribute: sex}", [], "mitigation none contradicts mitigation_attribute sex"),
+        (
+            "data: {task: multiclass}\noptimizer: {mitigation: group_dro, mitigation_attribute: sex, mixup: 0.2}",
+            [],
+            "optimizer.mixup contradicts optimizer.mitigation group_dro",
+        ),
+        (
+            "optimizer: {mitigation: balanced_sampling, mitigation_attribute: sex, class_weighting: balanced}",
+            [],
+            "optimizer.class_weighting balanced contradicts optimizer.mitigation balanced_sampling",
+        ),
         ("optimizer: {loss: hinge}", [], r"optimizer\.loss"),
         ("calibration: {target: 1.0}", [], r"\(0, 1\)"),
         ("audit: {margin: 0}", [], "above 0"),
