@@ -2,6 +2,7 @@
 
 from typing import Any, BinaryIO, NamedTuple
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from pydicom import uid
@@ -156,6 +157,16 @@ def _in_order(values: NDArray[Any], facts: PixelFacts) -> NDArray[Any]:
     return values.reshape(rows, columns, 3)
 
 
+def extremes_of(stored: NDArray[Any], mask: NDArray[np.bool_] | None = None) -> tuple[int, int]:
+    """The lowest and highest of integers (H, W) or (H, W, 3); of (H, W), only where ``mask`` is True if there is one."""
+    if stored.itemsize > 2:  # OpenCV compares as float64 and knows no uint32
+        valid = stored if mask is None else stored[mask]
+        return int(valid.min()), int(valid.max())
+    chosen = None if mask is None else mask.view(np.uint8)
+    lowest, highest, _, _ = cv2.minMaxLoc(stored.reshape(len(stored), -1), mask=chosen)  # twice as fast as numpy
+    return int(lowest), int(highest)
+
+
 def _stored_bits(stored: NDArray[Any], facts: PixelFacts, applied: list[str]) -> tuple[NDArray[Any], tuple[int, int] | None]:
     """Frees values from bits beside the stored ones: old files keep overlays there, and signs end there (PS3.5 8.1.1).
 
@@ -168,7 +179,7 @@ def _stored_bits(stored: NDArray[Any], facts: PixelFacts, applied: list[str]) ->
     elif facts.bits_allocated == 1 or above <= 0:
         return stored, None
     else:
-        lowest, highest = int(stored.min()), int(stored.max())
+        lowest, highest = extremes_of(stored)
         if lowest >= facts.lowest and highest <= facts.highest:
             return stored, (lowest, highest)
         applied.append(f"bits above the {facts.bits_stored} stored ones cleared")

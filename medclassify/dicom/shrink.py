@@ -6,9 +6,8 @@ arithmetic is done on a small image. Where it is not (tables, SIGMOID, colour), 
 """
 
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -24,10 +23,10 @@ from medclassify.dicom.modality import rescaled_range
 from medclassify.dicom.opening import open_image
 from medclassify.dicom.parse import parse, read_head
 from medclassify.dicom.picture import read_picture
-from medclassify.dicom.pixels import Stored, decode_pixels
+from medclassify.dicom.pixels import Stored, decode_pixels, extremes_of
 from medclassify.dicom.polarity import is_inverted
 from medclassify.dicom.sniff import Kind
-from medclassify.dicom.values import Window, finish, modality_values, padding_of, rescale_of
+from medclassify.dicom.values import Window, finish, modality_values, padding_of, padding_range, rescale_of
 from medclassify.dicom.voi import percentile_range
 from medclassify.records import DicomImage, InstanceHeader
 
@@ -136,8 +135,12 @@ def _along(
 ) -> Values:
     """Values after the modality LUT, shrunk."""
     warnings: list[str] = []
-    mask = padding_of(stored.pixels, parsed, facts, warnings)
-    lowest, highest = _extremes(stored, mask)
+    padding = padding_range(parsed, facts)
+    mask = padding_of(stored.pixels, padding, warnings)
+    if mask is None:
+        lowest, highest = stored.extremes or extremes_of(stored.pixels)
+    else:
+        lowest, highest = extremes_of(stored.pixels, ~mask)
     ends, span = None, None
     if line.ends == "percentiles":
         ends = percentile_range(stored.pixels, mask)
@@ -145,9 +148,9 @@ def _along(
         span = low, high
     elif line.ends is not None:
         ends = line.stored(line.ends)
-    ready = _to_be_averaged(mask, ends, (lowest, highest), dark_is_high=line.dark_is_high)
+    ready, whole = _made_ready(stored.pixels, ends or (lowest, highest), (lowest, highest), mask, padding, line.dark_is_high)
     original = (facts.rows, facts.columns)
-    rounded = ready is None and (stored.pixels.itemsize == 1 or (ends is not None and ends[1] - ends[0] >= _FINE))
+    rounded = whole and (stored.pixels.itemsize == 1 or (ends is not None and ends[1] - ends[0] >= _FINE))
     small = shrink_by_area(stored.pixels, *size, ready=ready, rounded=rounded, decoded_at=stored.reduction, original=original)
     applied = list(stored.applied)
     if mask is not None:
@@ -160,28 +163,36 @@ def _along(
     return values
 
 
-def _extremes(stored: Stored, mask: NDArray[np.bool_] | None) -> tuple[int, int]:
-    pixels = stored.pixels
-    if mask is None:
-        return stored.extremes or (int(pixels.min()), int(pixels.max()))
-    lowest, highest, _, _ = cv2.minMaxLoc(pixels, mask=(~mask).view(np.uint8))
-    return int(lowest), int(highest)
+def _made_ready(
+    pixels: NDArray[Any],
+    ends: tuple[float, float],
+    extremes: tuple[int, int],
+    mask: NDArray[np.bool_] | None,
+    padding: tuple[int, int] | None,
+    dark_is_high: bool,
+) -> tuple[Ready | None, bool]:
+    """Makes padding dark, and leaves nothing beyond black and white: what is beyond would outshine its neighbours in a mean.
 
+    Returns:
+        What does that to some rows, or None where there is nothing to do; and whether integers stay integers under it.
+    """
+    low, high = ends
+    filled, beyond = mask, extremes[0] < low or extremes[1] > high
+    if padding and mask is not None and (min(padding) >= high if dark_is_high else max(padding) <= low):
+        filled, beyond = None, True  # clipping makes it dark, in a third of the time
+    if filled is None and not beyond:
+        return None, True
+    held = np.iinfo(pixels.dtype)
+    low, high = (min(max(end, held.min), held.max) for end in ends)  # no pixel is beyond these
+    whole = float(low).is_integer() and float(high).is_integer() and (filled is None or (low, high) == ends)
+    if not whole:
+        low, high = ends
 
-def _to_be_averaged(
-    mask: NDArray[np.bool_] | None, ends: tuple[float, float] | None, extremes: tuple[int, int], *, dark_is_high: bool
-) -> Ready | None:
-    """Makes padding dark, and leaves nothing beyond black and white: what is beyond would outshine its neighbours in a mean."""
-    low, high = ends or extremes
-    dark = high if dark_is_high else low
-    beyond = extremes[0] < low or extremes[1] > high
-    if mask is None and not beyond:
-        return None
-
-    def ready(values: NDArray[np.float32], rows: slice) -> None:
+    def ready(values: NDArray[Any], rows: slice) -> None:
+        lowest, highest = (values.dtype.type(end) for end in (low, high))
         if beyond:
-            np.clip(values, low, high, out=values)
-        if mask is not None:
-            np.copyto(values, np.float32(dark), where=mask[rows])
+            np.clip(values, lowest, highest, out=values)
+        if filled is not None:
+            np.copyto(values, highest if dark_is_high else lowest, where=filled[rows])
 
-    return ready
+    return ready, whole

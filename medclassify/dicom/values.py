@@ -51,7 +51,7 @@ def modality_values(stored: Stored, parsed: Parsed, header: InstanceHeader, fact
     warnings = [contradiction] if contradiction else []
     if facts.samples == 3 or facts.photometric == "PALETTE COLOR":
         return _colour_values(stored, parsed, facts, done, warnings)
-    mask = None if stored.ready else padding_of(stored.pixels, parsed, facts, warnings)
+    mask = None if stored.ready else padding_of(stored.pixels, padding_range(parsed, facts), warnings)
     table = read_table(parsed, tags.MODALITY_LUT_SEQUENCE, signed_input=facts.signed)
     if table is not None:
         values, limits = table.apply(stored.pixels), (0.0, float(table.highest))
@@ -88,17 +88,23 @@ def _colour_values(stored: Stored, parsed: Parsed, facts: PixelFacts, done: list
     return Values(pixels, None, (0.0, float(highest)), Units.STORED, False, done, warnings)
 
 
-def padding_of(stored: NDArray[Any], parsed: Parsed, facts: PixelFacts, warnings: list[str]) -> NDArray[np.bool_] | None:
+def padding_range(parsed: Parsed, facts: PixelFacts) -> tuple[int, int] | None:
+    """Pixel Padding Value and the other end of the range, on either side of it; None where the file names none."""
+    value = _stored_value(parsed, tags.PIXEL_PADDING_VALUE, facts)
+    limit = _stored_value(parsed, tags.PIXEL_PADDING_RANGE_LIMIT, facts)
+    return None if value is None else (value, value if limit is None else limit)
+
+
+def padding_of(stored: NDArray[Any], padding: tuple[int, int] | None, warnings: list[str]) -> NDArray[np.bool_] | None:
     """Where stored values are padding: bool (H, W), or None where nothing is, or all is."""
-    values = [_stored_value(parsed, tag, facts) for tag in (tags.PIXEL_PADDING_VALUE, tags.PIXEL_PADDING_RANGE_LIMIT)]
-    if values[0] is None:
+    if padding is None:
         return None
-    mask = padding_mask(stored, values[0], values[1])
+    mask = padding_mask(stored, *padding)
     filled = np.count_nonzero(mask)
     if not filled:
         return None
     if filled == mask.size:
-        warnings.append(f"every pixel is Pixel Padding Value (0028,0120) {values[0]}: taken as image")
+        warnings.append(f"every pixel is Pixel Padding Value (0028,0120) {padding[0]}: taken as image")
         return None
     return mask
 

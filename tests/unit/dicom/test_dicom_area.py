@@ -82,7 +82,7 @@ def test_rows_are_made_ready_before_they_are_averaged() -> None:
         seen.append(rows)
         values[values > 10] = 10
 
-    pixels = np.full((300, 64), 1000, np.uint16)
-    np.testing.assert_allclose(shrink_by_area(pixels, 30, 6, ready=ready), 10)
-    assert [(rows.start, rows.stop) for rows in seen] == [(0, 256), (256, 300)]
+    pixels = np.full((600, 64), 1000, np.uint16)
+    np.testing.assert_allclose(shrink_by_area(pixels, 60, 6, ready=ready), 10)
+    assert [(rows.start, rows.stop) for rows in seen] == [(0, 512), (512, 600)]
     assert (pixels == 1000).all()
