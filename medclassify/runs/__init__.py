@@ -3,7 +3,7 @@
 from medclassify.runs.atomic import atomic_path, storage_error, write_json, write_text
 from medclassify.runs.layout import RunLayout
 from medclassify.runs.lock import one_works
-from medclassify.runs.processes import core_count, worker_environment
+from medclassify.runs.processes import core_count, started_rank, worker_environment
 from medclassify.runs.provenance import VerifyResult, read_provenance, sha256_file, verify, write_provenance
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "one_works",
     "read_provenance",
     "sha256_file",
+    "started_rank",
     "storage_error",
     "verify",
     "worker_environment",

@@ -4,6 +4,7 @@ from medclassify.training.classifier import Classifier, class_weights
 from medclassify.training.fit import TrainingResult, fine_tune
 from medclassify.training.head import FINE_STRENGTHS, STRENGTHS, HeadProbe, ProbeTrial, fit_head, start_head
 from medclassify.training.parameters import opening_line
+from medclassify.training.ranks import LostRankError, Ranks, find_ranks
 from medclassify.training.recipe import settle_recipe
 
 __all__ = [
@@ -11,9 +12,12 @@ __all__ = [
     "STRENGTHS",
     "Classifier",
     "HeadProbe",
+    "LostRankError",
     "ProbeTrial",
+    "Ranks",
     "TrainingResult",
     "class_weights",
+    "find_ranks",
     "fine_tune",
     "fit_head",
     "opening_line",

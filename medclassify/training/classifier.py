@@ -17,8 +17,9 @@ from medclassify.data import PreparedDataModule
 from medclassify.training.freezing import freeze_batch_norm, hold_still, open_stages
 from medclassify.training.group_dro import GroupDRO
 from medclassify.training.loss import losses_of, mean_of_known
-from medclassify.training.parameters import opening_epochs, parameter_groups, stages_of
 from medclassify.training.mixup import mixed
+from medclassify.training.parameters import opening_epochs, parameter_groups, stages_of
+from medclassify.training.ranks import gather_once, share_buffers
 
 _HEAVIEST_POSITIVE = 10.0
 
@@ -50,7 +51,7 @@ class Classifier(LightningModule):
         self.mixup, self.group_dro = optimizer.mixup, group_dro
         self.weights: Tensor
         self.register_buffer("weights", weights, persistent=False)
-        self._tune: list[tuple[Tensor, Tensor, Tensor]] = []
+        self._tune: list[tuple[Tensor, Tensor, Tensor, Tensor]] = []  # index, logits, target, mask of this rank's batches
         self._best = (-1.0, 0.0)  # the best tune AUROC and its standard error
         if optimizer.batch_norm == "frozen":
             freeze_batch_norm(network)
@@ -65,6 +66,15 @@ class Classifier(LightningModule):
         hold_still(self.network)
         return self
 
+    def on_fit_start(self) -> None:
+        """Ranks start from rank 0's statistics, as they do from its weights."""
+        share_buffers(self)
+
+    def on_train_start(self) -> None:
+        """Lightning leaves the hook of an epoch out where a run goes on in its middle."""
+        if self.trainer.fit_loop.restarted_mid_epoch:
+            self.on_train_epoch_start()
+
     def on_train_epoch_start(self) -> None:
         """Order, augmentation and open stages of an epoch depend on its number, so that a resumed run repeats them."""
         if isinstance(self._data, PreparedDataModule):
@@ -76,9 +86,10 @@ class Classifier(LightningModule):
             self.train()
 
     def on_train_batch_start(self, batch: dict[str, Tensor], batch_idx: int) -> None:
-        """Dropout of a step depends on its number alone: loaders draw from the same generator, elsewhere on resume."""
+        """Dropout depends on the batch's number and the rank alone: loaders draw from the same generator too."""
         seed = self._data.seed if isinstance(self._data, PreparedDataModule) else 0
-        torch.manual_seed(seed * 1_000_003 + self.global_step)
+        number = self.current_epoch * int(self.trainer.num_training_batches) + batch_idx
+        torch.manual_seed(seed * 1_000_003 + number + (self.global_rank << 32))
 
     @property
     def _data(self) -> Any:
@@ -97,28 +108,38 @@ class Classifier(LightningModule):
         self.log("train_loss", loss, prog_bar=True, on_step=True, on_epoch=True, batch_size=len(batch["image"]))
         return loss
 
+    def on_validation_epoch_start(self) -> None:
+        """All ranks score with one network: rank 0's statistics, which are also the ones that are saved."""
+        share_buffers(self.network)
+
     def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
-        logits = self(batch["image"]).float()
-        # cross-entropy whatever is trained with: a proper score, and comparable between losses
-        loss = mean_of_known(*self.tune_losses(logits, batch["target"], batch["mask"], torch.ones_like(self.weights), 0.0))
-        self.log("tune_loss", loss, prog_bar=True, batch_size=len(logits))
-        self._tune.append((logits.cpu(), batch["target"].cpu(), batch["mask"].cpu()))
+        targets, mask = batch["target"], batch["mask"]
+        logits = self(batch["image"]).float() if len(targets) else torch.zeros_like(targets)  # a rank may have no sample
+        self._tune.append((batch["index"].to(logits.device), logits, targets, mask))
 
     def on_validation_epoch_end(self) -> None:
-        """Logs the tune AUROC, and ``keep``: the epoch's number where it is within one standard error of the best so far."""
-        logits, targets, mask = (torch.cat(parts).double().numpy() for parts in zip(*self._tune, strict=True))
+        """Brings the ranks' shares together, every sample once, and judges the epoch; every rank comes to the same."""
+        size = len(self._data.tune_set)
+        indices, *rows = (torch.cat(parts) for parts in zip(*self._tune, strict=True))
         self._tune.clear()
-        score = macro_auroc(logits, targets, mask > 0)
+        self._judge(*gather_once(indices, rows, size))
+
+    def _judge(self, logits: Tensor, targets: Tensor, mask: Tensor) -> None:
+        """Logs loss and AUROC, and ``keep``: the epoch's number where it is within one standard error of the best so far."""
+        # cross-entropy whatever is trained with: a proper score, and comparable between losses
+        losses = self.tune_losses(logits.double(), targets.double(), mask, torch.ones(targets.shape[1]).double(), 0.0)
+        self.log("tune_loss", float(mean_of_known(*losses)), prog_bar=True)
+        arrays = logits.double().numpy(), targets.double().numpy(), mask.numpy() > 0
+        score = macro_auroc(*arrays)
         if score is None:
             return
-        error = macro_standard_error(logits, targets, mask > 0)
-        self._best = max(self._best, (score, error))
+        self._best = max(self._best, (score, macro_standard_error(*arrays)))
         good_enough = score >= self._best[0] - self._best[1]
         self.log("tune_auroc", score, prog_bar=True)
         self.log("keep", float(self.current_epoch) if good_enough else -1.0)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        checkpoint["tune_best"] = self._best
+        checkpoint["tune_best"], checkpoint["ranks"] = self._best, self.trainer.world_size
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         self._best = tuple(checkpoint["tune_best"])

@@ -8,22 +8,36 @@ from contextlib import contextmanager
 from tqdm import tqdm
 
 _PLAIN_SECONDS = 15.0
+_silent = False
 
 
 def say(line: str = "") -> None:
     """One line on standard output, at once."""
-    print(line, flush=True)
+    if not _silent:
+        print(line, flush=True)
 
 
 def warn(line: str) -> None:
     """One line that must not be overlooked."""
-    print(f"WARNING: {line}", file=sys.stderr, flush=True)
+    if not _silent:
+        print(f"WARNING: {line}", file=sys.stderr, flush=True)
+
+
+@contextmanager
+def silence() -> Iterator[None]:
+    """Nothing is shown: of several processes that do the same, one speaks."""
+    global _silent
+    before, _silent = _silent, True
+    try:
+        yield
+    finally:
+        _silent = before
 
 
 @contextmanager
 def progress(label: str) -> Iterator[Callable[[int, int], None]]:
     """Yields a function of (done, total): a bar on a terminal, else a plain line every 15 seconds and one at the end."""
-    if sys.stderr.isatty():
+    if sys.stderr.isatty() and not _silent:
         with tqdm(desc=f"  {label}", leave=False, dynamic_ncols=True) as bar:
 
             def move(done: int, total: int) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from medclassify.audit import AuditResult, ExplainedCase, write_audit
-from medclassify.config import Config, config_to_yaml, load_config
+from medclassify.config import Config, config_to_yaml
 from medclassify.manifest import (
     keep_boxes,
     keep_samples,
@@ -30,6 +30,7 @@ from medclassify.workflows.dataset import Dataset, make_dataset, with_attributes
 from medclassify.workflows.explanations import check_sanity, choose_cases, reference_limits, write_explanations
 from medclassify.workflows.index import PHANTOM, Indexed, index_data
 from medclassify.workflows.learning import calibrated, learn, start_network
+from medclassify.workflows.ranks import Call, Leader, follow, leading, roll_call
 from medclassify.workflows.reporting import metrics_json, report_facts
 from medclassify.workflows.run_folder import new_run, stage, unfinished_run
 from medclassify.workflows.scoring import Scorer
@@ -50,19 +51,32 @@ class Fitted:
     seconds: float
 
 
-def fit(config_path: Path, overrides: Sequence[str] = (), *, resume: bool = False) -> Fitted:
+def fit(config_path: Path, overrides: Sequence[str] = (), *, resume: bool = False) -> Fitted | None:
     """Fits a run, or goes on with one.
+
+    Where several ranks are started, each calls this; rank 0 leads, and the others take part in the training and leave.
 
     Args:
         config_path: The YAML file.
         overrides: ``--dotted.key value`` words over it.
         resume: Go on from the run's last checkpoint.
 
+    Returns:
+        What it leaves; None on another rank than 0.
+
     Raises:
         MedclassifyError: Something in config, data or disk has to be mended first; nothing is left half-written.
     """
+    config, ranks = roll_call(config_path, overrides)
+    if ranks.rank:
+        follow(ranks)
+        return None
+    with leading(ranks) as leader:
+        return _lead(without_ids(config), config_path, leader, resume)
+
+
+def _lead(config: Config, config_path: Path, leader: Leader, resume: bool) -> Fitted:
     started = time.monotonic()
-    config = without_ids(load_config(config_path, overrides))
     if not resume:
         require_data(config.data)
     if config.model.compile:
@@ -82,7 +96,18 @@ def fit(config_path: Path, overrides: Sequence[str] = (), *, resume: bool = Fals
         attributes = with_attributes(dataset.manifest, config.data.attributes)
         _write_inputs(run, config, dataset, indexed.boxes)
     with stage("training", run):
-        learnt = learn(network, dataset, config, preprocessing, run, pretrained=weights.loaded > 0, resume=resume)
+        call = Call(str(run.root.resolve()), str(dataset.store.folder), pretrained=weights.loaded > 0, resume=resume)
+        learnt = learn(
+            network,
+            dataset,
+            config,
+            preprocessing,
+            run,
+            pretrained=call.pretrained,
+            resume=resume,
+            ranks=leader.ranks,
+            call=lambda: leader.call(call),
+        )
     with stage("calibrating", run):
         scorer = calibrated(network, dataset, config, preprocessing, learnt.embeddings)
         save_bundle(run.model, scorer.bundle)  # frozen before the test split is read

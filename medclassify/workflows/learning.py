@@ -1,5 +1,6 @@
 """From a dataset and a config to a fine-tuned, calibrated model."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -20,6 +21,7 @@ from medclassify.training import (
     STRENGTHS,
     Classifier,
     HeadProbe,
+    Ranks,
     TrainingResult,
     class_weights,
     fine_tune,
@@ -78,6 +80,8 @@ def learn(
     *,
     pretrained: bool,
     resume: bool,
+    ranks: Ranks,
+    call: Callable[[], None] = lambda: None,
 ) -> Learnt:
     """Learns the network's weights in place, by the config's recipe.
 
@@ -90,13 +94,15 @@ def learn(
         pretrained: The backbone's weights were loaded; no head is fitted on random features, whose scale changes with the
             first step.
         resume: Go on from ``last.ckpt`` where there is one.
+        ranks: Who trains together.
+        call: Calls the other ranks, once there is something to do for them.
     """
     findings, task = dataset.manifest.findings, config.data.task
     torch.manual_seed(config.seed_everything)
     network.reset_classifier(len(findings))
     checkpoint = run.last_checkpoint if resume and run.last_checkpoint.is_file() else None
     train, tune = _to_learn(dataset, config), dataset.of_split(Split.TUNE)
-    batch_size = min(config.data.batch_size, len(train))
+    batch_size = min(config.data.batch_size, len(train) // ranks.number)
     settings, decisions = settle_recipe(config.optimizer, pretrained=pretrained, batch_size=batch_size)
     for line in decisions:
         (warn if " instead of " in line else say)(line)
@@ -108,7 +114,7 @@ def learn(
     probe = None
     if settings.recipe == "full":
         start_head(network, train.targets.numpy(), train.mask.numpy() > 0, weights.numpy(), task=task)
-    elif not checkpoint:
+    elif not checkpoint and not ranks.rank:  # the others get its head with its weights
         embeddings = embed_dataset(network, dataset, preprocessing)
         probe = probe_head(network, findings, (train, tune), embeddings, task=task, strengths=STRENGTHS)
     data = PreparedDataModule(
@@ -122,10 +128,13 @@ def learn(
         say=say,
     )
     classifier = Classifier(network, findings, task, settings, weights)
-    say(f"fine-tuning: {len(train)} images, {config.data.batch_size} a step, at most {config.trainer.max_epochs} epochs")
+    step = config.data.batch_size * ranks.number
+    say(f"fine-tuning: {len(train)} images, {step} a step, at most {config.trainer.max_epochs} epochs")
     if settings.recipe == "gradual":
         say(f"  learning from epoch: {opening_line(network, config.trainer.max_epochs)}")
-    result = fine_tune(classifier, data, config, run, monitor=_monitor(dataset), resume=checkpoint, say=say)
+    monitor = _monitor(dataset)
+    call()
+    result = fine_tune(classifier, data, config, run, monitor=monitor, ranks=ranks, resume=checkpoint, say=say)
     say(f"kept epoch {result.best_epoch + 1} ({result.monitor} {result.best_score:.4f})")
     return Learnt(settings, decisions, probe, result)
 

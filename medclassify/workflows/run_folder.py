@@ -9,6 +9,7 @@ from pathlib import Path
 from medclassify.config import Config, load_config
 from medclassify.errors import ConfigError, RunError
 from medclassify.runs import RunLayout
+from medclassify.training.ranks import LostRankError
 from medclassify.workflows.console import say
 
 
@@ -44,18 +45,19 @@ def unfinished_run(config: Config, name: str) -> RunLayout:
 
 @contextmanager
 def stage(name: str, run: RunLayout) -> Iterator[None]:
-    """Turns Ctrl-C into one line that says what is kept and how to go on.
+    """Turns Ctrl-C, SIGTERM and the loss of another rank into one line that says what is kept and how to go on.
 
     Raises:
-        RunError: The person stopped it.
+        RunError: The person or the scheduler stopped it, or another rank is gone.
     """
     try:
         yield
-    except KeyboardInterrupt as interrupt:
+    except (KeyboardInterrupt, LostRankError) as error:
         again = f"medclassify fit {run.config} --run_dir {run.root} --ckpt_path last"
         kept = f"What was done is kept in {run.root}. Go on with: {again}"
         hint = kept if run.config.is_file() else "Nothing was written to the run directory; start it again."
-        raise RunError(f"stopped while {name}. {hint}") from interrupt
+        what = str(error) if isinstance(error, LostRankError) else f"stopped while {name}."
+        raise RunError(f"{what} {hint}") from error
 
 
 def _newest_unfinished(name: str) -> RunLayout:

@@ -21,6 +21,7 @@ def _fit_arguments(parser: argparse.ArgumentParser) -> None:
 def _fit(arguments: argparse.Namespace, overrides: Sequence[str]) -> None:
     from medclassify.config import config_parser, config_to_yaml, find_config, load_config
     from medclassify.errors import ConfigError
+    from medclassify.runs import started_rank
 
     if arguments.help_config:
         config_parser().print_help()
@@ -28,8 +29,10 @@ def _fit(arguments: argparse.Namespace, overrides: Sequence[str]) -> None:
     path = arguments.config_option or arguments.config
     if path is None:
         raise ConfigError("fit needs a config, e.g. medclassify fit configs/chest_xray.yaml")
+    leads = not started_rank()
     if (found := find_config(path)) != path:
-        print(f"config: no {path} here; taking the one shipped with medclassify")
+        if leads:
+            print(f"config: no {path} here; taking the one shipped with medclassify")
         path = found
     if arguments.allow_leakage:
         overrides = [*overrides, "--data.allow_leakage", arguments.allow_leakage]
@@ -41,17 +44,19 @@ def _fit(arguments: argparse.Namespace, overrides: Sequence[str]) -> None:
             config = without_ids(config)
         print(config_to_yaml(config), end="")
         return
-    config = load_config(path, overrides)  # what was mistyped is told before seconds go into importing torch
-    from medclassify.workflows.checks import require_data
+    if leads:  # what was mistyped is told before seconds go into importing torch
+        from medclassify.workflows.checks import require_data
 
-    if arguments.ckpt_path is None:
-        require_data(config.data)
+        config = load_config(path, overrides)
+        if arguments.ckpt_path is None:
+            require_data(config.data)
 
     from medclassify.workflows.fit import fit
     from medclassify.workflows.summary import fit_summary
 
     fitted = fit(path, overrides, resume=arguments.ckpt_path == "last")
-    print(fit_summary(fitted))
+    if fitted:
+        print(fit_summary(fitted))
 
 
 VERB = Verb(

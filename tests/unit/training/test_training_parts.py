@@ -79,12 +79,10 @@ def test_the_latest_epoch_near_the_best_is_kept_and_a_fallen_one_is_not() -> Non
     good[:6], slightly_worse[:7] = 0, 0
     kept = []
     for logits in (good, slightly_worse, bad):
-        classifier._tune = [(logits, truth, torch.ones(40, 1))]
-        classifier.on_validation_epoch_end()
+        classifier._judge(logits, truth, torch.ones(40, 1))
         kept.append(logged["keep"] >= 0)
     assert kept == [True, True, False]
-    state: dict = {}
-    classifier.on_save_checkpoint(state)
+    state: dict = {"tune_best": classifier._best}
     resumed = Classifier(create_network("test_efficientnet", 1), ("a",), "multilabel", OptimizerConfig(), torch.ones(1))
     resumed.on_load_checkpoint(state)
     assert resumed._best == classifier._best
