@@ -31,6 +31,7 @@ from medclassify.workflows.explanations import check_sanity, choose_cases, refer
 from medclassify.workflows.index import PHANTOM, Indexed, index_data
 from medclassify.workflows.learning import calibrated, learn, start_network
 from medclassify.workflows.ranks import Call, Leader, follow, leading, roll_call
+from medclassify.workflows.mitigation import require_attribute
 from medclassify.workflows.reporting import metrics_json, report_facts
 from medclassify.workflows.run_folder import new_run, stage, unfinished_run
 from medclassify.workflows.scoring import Scorer
@@ -92,6 +93,7 @@ def _lead(config: Config, config_path: Path, leader: Leader, resume: bool) -> Fi
         say(f"network: {backbone}, {scaling}, {preprocessing.image_size} pixels")
         indexed = _resumed(run, config) if resume else index_data(config.data)
         uncertainty_policies(config.data.uncertain, indexed.manifest.findings)  # a wrong name is told before images are decoded
+        require_attribute(indexed.manifest, config.optimizer)
         dataset = make_dataset(indexed, config, preprocessing)
         attributes = with_attributes(dataset.manifest, config.data.attributes)
         _write_inputs(run, config, dataset, indexed.boxes)

@@ -32,6 +32,7 @@ from medclassify.training import (
 from medclassify.workflows.console import say, warn
 from medclassify.workflows.dataset import Dataset
 from medclassify.workflows.heads import embed_dataset, probe_head
+from medclassify.workflows.mitigation import mitigate
 from medclassify.workflows.modalities import modalities_of
 from medclassify.workflows.scoring import Scorer, best_device
 
@@ -111,6 +112,7 @@ def learn(
         probe = probe_head(network, findings, (train, tune), embeddings, task=task, strengths=FINE_STRENGTHS)
         return Learnt(settings, decisions, probe, None, embeddings)
     weights = class_weights(train.targets.numpy(), train.mask.numpy() > 0, settings.class_weighting)
+    mitigation = mitigate(dataset.manifest, train, config)
     probe = None
     if settings.recipe == "full":
         start_head(network, train.targets.numpy(), train.mask.numpy() > 0, weights.numpy(), task=task)
@@ -125,9 +127,10 @@ def learn(
         num_workers=config.data.num_workers,
         augment=settings.augment,
         seed=config.seed_everything,
+        order=mitigation.order,
         say=say,
     )
-    classifier = Classifier(network, findings, task, settings, weights)
+    classifier = Classifier(network, findings, task, settings, weights, mitigation.group_dro)
     step = config.data.batch_size * ranks.number
     say(f"fine-tuning: {len(train)} images, {step} a step, at most {config.trainer.max_epochs} epochs")
     if settings.recipe == "gradual":
@@ -136,7 +139,7 @@ def learn(
     call()
     result = fine_tune(classifier, data, config, run, monitor=monitor, ranks=ranks, resume=checkpoint, say=say)
     say(f"kept epoch {result.best_epoch + 1} ({result.monitor} {result.best_score:.4f})")
-    return Learnt(settings, decisions, probe, result)
+    return Learnt(settings, (*decisions, *mitigation.notes), probe, result)
 
 
 def calibrated(

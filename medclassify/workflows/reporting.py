@@ -16,6 +16,7 @@ from medclassify.workflows.dataset import Dataset
 from medclassify.workflows.environment import code_commit, hardware, versions
 from medclassify.workflows.index import PHANTOM
 from medclassify.workflows.learning import Learnt
+from medclassify.workflows.mitigation import mitigation_facts
 from medclassify.workflows.scoring import Scorer
 
 
@@ -47,6 +48,7 @@ def report_facts(
             "kept_epoch": training.best_epoch + 1 if training else None,
             "chosen_by": training.monitor if training else None,
             "head_alone_tune_auroc": probe.tune_auroc if probe else None,
+            **mitigation_facts(config.optimizer),
         },
         config=shown_config(config),
         exclusions=dict(Counter(exclusion.reason for exclusion in dataset.exclusions)),
@@ -88,6 +90,7 @@ def provenance(config: Config, dataset: Dataset, weights: WeightsReport, learnt:
         "model_sha256": scorer.bundle.fingerprint,
         "learning": list(learnt.decisions),
         "seed": config.seed_everything,
+        **mitigation_facts(config.optimizer),
         "versions": versions(),
         "hardware": hardware(),
         "git_commit": code_commit(),

@@ -40,7 +40,7 @@ def test_a_step_by_hand_with_masked_labels_and_an_absent_group() -> None:
 
 
 def toy() -> tuple[Tensor, Tensor, Tensor]:
-    """One feature shows the finding in both groups; a stronger one shows it in the large group, and its absence in the small."""
+    """One feature shows the finding in both groups; a stronger one shows it in the large group, its absence in the small."""
     generator = torch.Generator().manual_seed(0)
     group = (torch.arange(1000) >= 900).long()
     target = (torch.rand(1000, generator=generator) < 0.5).float()
