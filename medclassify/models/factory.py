@@ -13,6 +13,7 @@ from timm.models.efficientnet import EfficientNet
 
 from medclassify.display import ct_window
 from medclassify.errors import ConfigError
+from medclassify.models.checkpointing import checkpoint_blocks
 from medclassify.models.scaling import scaling_of
 from medclassify.records import Preprocessing
 
@@ -51,7 +52,12 @@ def backbone_name(backbone: str, scale: int | None) -> str:
 
 
 def create_network(
-    backbone: str, findings: int, *, drop_rate: float | None = None, drop_path_rate: float = 0.0
+    backbone: str,
+    findings: int,
+    *,
+    drop_rate: float | None = None,
+    drop_path_rate: float = 0.0,
+    grad_checkpointing: bool = False,
 ) -> EfficientNet:
     """Builds a network with random weights and a linear head, channels-last in memory.
 
@@ -60,6 +66,7 @@ def create_network(
         findings: K, the number of logits.
         drop_rate: Dropout before the head; None takes the backbone's own.
         drop_path_rate: Stochastic depth.
+        grad_checkpointing: Activations inside blocks are computed again in the backward pass instead of being kept.
 
     Returns:
         float32 (B, 3, H, W) normalised images → float32 (B, K) logits.
@@ -74,6 +81,7 @@ def create_network(
     )
     if not isinstance(network, EfficientNet):
         raise ConfigError(f"model.backbone {backbone!r} is a {type(network).__name__}, not an EfficientNet.")
+    network = checkpoint_blocks(network) if grad_checkpointing else network
     return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 

@@ -1,12 +1,12 @@
 """From a dataset and a config to a fine-tuned, calibrated model."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pytorch_lightning import seed_everything
+from pytorch_lightning import Callback, seed_everything
 from timm.models.efficientnet import EfficientNet
 
 from medclassify.calibration import choose_operating_points, fit_calibrator, operating_points_to_json
@@ -46,7 +46,11 @@ def start_network(config: Config) -> tuple[EfficientNet, WeightsReport]:
     seed_everything(config.seed_everything, verbose=False)
     model = config.model
     network = create_network(
-        backbone_name(model.backbone, model.scale), findings=1, drop_rate=model.drop_rate, drop_path_rate=model.drop_path_rate
+        backbone_name(model.backbone, model.scale),
+        findings=1,
+        drop_rate=model.drop_rate,
+        drop_path_rate=model.drop_path_rate,
+        grad_checkpointing=model.grad_checkpointing,
     )
     weights = load_weights(network, model.weights, allow_random=model.allow_random_weights)
     (warn if weights.fallback else say)(f"weights: {weights.note}")
@@ -83,6 +87,7 @@ def learn(
     resume: bool,
     ranks: Ranks,
     call: Callable[[], None] = lambda: None,
+    callbacks: Sequence[Callback] = (),
 ) -> Learnt:
     """Learns the network's weights in place, by the config's recipe.
 
@@ -97,6 +102,7 @@ def learn(
         resume: Go on from ``last.ckpt`` where there is one.
         ranks: Who trains together.
         call: Calls the other ranks, once there is something to do for them.
+        callbacks: What else looks on while the network learns.
     """
     findings, task = dataset.manifest.findings, config.data.task
     torch.manual_seed(config.seed_everything)
@@ -137,7 +143,7 @@ def learn(
         say(f"  learning from epoch: {opening_line(network, config.trainer.max_epochs)}")
     monitor = _monitor(dataset)
     call()
-    result = fine_tune(classifier, data, config, run, monitor=monitor, ranks=ranks, resume=checkpoint, say=say)
+    result = fine_tune(classifier, data, config, run, monitor=monitor, ranks=ranks, resume=checkpoint, say=say, extra=callbacks)
     say(f"kept epoch {result.best_epoch + 1} ({result.monitor} {result.best_score:.4f})")
     return Learnt(settings, (*decisions, *mitigation.notes), probe, result)
 

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -26,10 +27,12 @@ def data(images: int = 24, batch_size: int = 4) -> PreparedDataModule:
     return PreparedDataModule(train, tune, preprocessing, batch_size=batch_size, num_workers=0, augment=0.0, seed=0)
 
 
-def trained(settings: OptimizerConfig, folder: Path, *, epochs: int = 1, seen: dict | None = None) -> Classifier:
+def trained(
+    settings: OptimizerConfig, folder: Path, *, epochs: int = 1, seen: dict | None = None, **network: Any
+) -> Classifier:
     """A classifier after a real training; ``seen`` gets a copy of the weights as each epoch begins and ends."""
     torch.manual_seed(0)
-    classifier = Classifier(create_network("test_efficientnet", 1), ("a",), "multilabel", settings, torch.ones(1))
+    classifier = Classifier(create_network("test_efficientnet", 1, **network), ("a",), "multilabel", settings, torch.ones(1))
     if seen is not None:
         seen["start"] = snapshot(classifier)
         end = classifier.on_validation_epoch_end
@@ -160,6 +163,17 @@ def test_frozen_batch_norm_is_bit_identical_after_training_and_trained_one_is_no
         same = [torch.equal(state[name], after[name]) for name in names]
         assert all(same) if setting == "frozen" else not any(same), setting
         assert not torch.equal(state["conv_stem.weight"], after["conv_stem.weight"])
+
+
+@pytest.mark.parametrize(("recipe", "batch_norm"), [("full", "frozen"), ("gradual", "train")])
+def test_checkpointing_changes_nothing_but_memory(tmp_path: Path, recipe, batch_norm) -> None:
+    """Stages that stand still, BatchNorm, drop path, dropout and the moving average's copy of the network included."""
+    settings = OptimizerConfig(recipe=recipe, batch_norm=batch_norm, lr=0.01, ema_decay=0.5)
+    plain, checkpointed = (
+        trained(settings, tmp_path / str(on), epochs=2, grad_checkpointing=on, drop_path_rate=0.3) for on in (False, True)
+    )
+    for name, value in plain.network.state_dict().items():
+        torch.testing.assert_close(checkpointed.network.state_dict()[name], value, rtol=0, atol=1e-6, msg=name)
 
 
 def test_a_small_batch_freezes_pretrained_batch_norm_and_says_why() -> None:
