@@ -58,7 +58,7 @@ def _answer(path: str, preprocessing: Preprocessing) -> Reply:
     except Exception as error:
         # A fault of the reader costs this file. Its message may quote the header, a patient's name included: the place must do.
         reason = f"reader failed ({type(error).__name__})"
-        return {"reason": reason, "detail": f"{path}: {reason} at {_place(error)}. Leave it out."}, b""
+        return {"reason": reason, "detail": f"{path}: {reason} at {place_of(error)}. Leave it out."}, b""
     return {
         "shape": image.pixels.shape,
         "geometry": asdict(image.geometry),
@@ -68,7 +68,8 @@ def _answer(path: str, preprocessing: Preprocessing) -> Reply:
     }, image.pixels.tobytes()
 
 
-def _place(error: Exception) -> str:
+def place_of(error: Exception) -> str:
+    """Where an error was raised, ``file:line``."""
     trace, place = error.__traceback__, ""
     while trace is not None:
         place = f"{Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}"

@@ -37,7 +37,8 @@ Decode = Callable[[Sequence[str], Preprocessing, Path], Generator[Prepared, None
 """Paths, preprocessing and a folder for pieces → for each path, in order, the prepared image or why there is none."""
 
 
-def _decode_here(paths: Sequence[str], preprocessing: Preprocessing, pieces: Path) -> Generator[Prepared, None, None]:
+def decode_here(paths: Sequence[str], preprocessing: Preprocessing, pieces: Path) -> Generator[Prepared, None, None]:
+    """Decodes on this machine, on every core."""
     return prepare_in_workers(paths, preprocessing)
 
 
@@ -85,7 +86,7 @@ def prepare_store(
     cache: Path,
     progress: Progress | None = None,
     tell: Callable[[str], None] | None = None,
-    decode: Decode = _decode_here,
+    decode: Decode = decode_here,
 ) -> tuple[PreparedStore, list[Exclusion]]:
     """Decodes the samples once, or opens the store an earlier call made of the same files.
 
@@ -111,7 +112,7 @@ def prepare_store(
         RunError: No decoding process can be started.
         StorageError: The cache is full or cannot be written.
     """
-    folder = cache / "prepared" / _key(samples, preprocessing)
+    folder = cache / "prepared" / store_key(samples, preprocessing)
     try:
         with one_works(
             folder.with_name(f".{folder.name}.lock"),
@@ -141,7 +142,8 @@ def open_store(folder: Path) -> PreparedStore:
     return PreparedStore(images[: len(index)], index)
 
 
-def _key(samples: Sequence[tuple[str, str]], preprocessing: Preprocessing) -> str:
+def store_key(samples: Iterable[tuple[str, str]], preprocessing: Preprocessing) -> str:
+    """Names a store after all that it is made from: ids, paths, sizes and times of the files, and how they are prepared."""
     made_from = {name: value for name, value in asdict(preprocessing).items() if name not in _LATER}
     digest = hashlib.sha256(json.dumps({"format": _FORMAT, **made_from}).encode())
     for sample_id, path in samples:

@@ -11,6 +11,7 @@ import selectors
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections import deque
 from collections.abc import Generator, Sequence
@@ -39,10 +40,17 @@ _ATTEMPTS = 2  # a process may also die for lack of memory, or wait for a disk: 
 _PROGRAM = "import sys; from medclassify.data.decoding import main; sys.exit(main())"
 
 Prepared = PreparedImage | Exclusion
+_spares: "list[_Worker]" = []  # idle ones that a call left for the next; several threads may ask
+_spare_lock = threading.Lock()
 
 
 def prepare_in_workers(
-    paths: Sequence[str], preprocessing: Preprocessing, *, seconds: float = SECONDS_A_FILE
+    paths: Sequence[str],
+    preprocessing: Preprocessing,
+    *,
+    seconds: float = SECONDS_A_FILE,
+    processes: int | None = None,
+    keep: bool = False,
 ) -> Generator[Prepared, None, None]:
     """Prepares files, several at a time.
 
@@ -52,6 +60,8 @@ def prepare_in_workers(
         paths: DICOM, PNG or JPEG files.
         preprocessing: What the network expects.
         seconds: How long one file may take.
+        processes: How many at most; as many as there are cores when left out.
+        keep: Leave the processes that are idle at the end for the next call with this preprocessing; they end with ours.
 
     Yields:
         For each path, in the order given: the prepared image, or an exclusion that says why there is none.
@@ -60,7 +70,7 @@ def prepare_in_workers(
         ConfigError: The preprocessing names something that is not known.
         RunError: A decoding process cannot be started.
     """
-    pool = _Pool(paths, preprocessing, seconds)
+    pool = _Pool(paths, preprocessing, seconds, processes or core_count(), keep)
     try:
         while pool.done < len(paths):
             pool.hand_out()
@@ -76,11 +86,11 @@ def prepare_in_workers(
 class _Pool:
     """The processes, the files that wait, and the results that wait for an earlier one."""
 
-    def __init__(self, paths: Sequence[str], preprocessing: Preprocessing, seconds: float) -> None:
-        self.paths, self.seconds = paths, seconds
+    def __init__(self, paths: Sequence[str], preprocessing: Preprocessing, seconds: float, processes: int, keep: bool) -> None:
+        self.paths, self.seconds, self.keep = paths, seconds, keep
         order = {"preprocessing": asdict(preprocessing), "seconds": seconds, "memory_bytes": MEMORY_A_FILE}
         self.order = json.dumps(order).encode() + b"\n"
-        self.size = max(1, min(core_count(), len(paths) // _FILES_A_WORKER))
+        self.size = max(1, min(processes, len(paths) // _FILES_A_WORKER))
         self.todo, self.attempts = deque(range(len(paths))), [0] * len(paths)
         self.results: dict[int, Prepared] = {}
         self.done = 0
@@ -90,7 +100,7 @@ class _Pool:
     def hand_out(self) -> None:
         """Starts what is missing, and gives each idle process a file."""
         while len(self.workers) < self.size and self.todo:
-            worker = _Worker(self.order)
+            worker = (_take_spare(self.order) if self.keep else None) or _Worker(self.order)
             self.workers.append(worker)
             self.selector.register(worker.replies, selectors.EVENT_READ, worker)
         for held in range(_GIVEN):
@@ -120,7 +130,11 @@ class _Pool:
     def stop(self) -> None:
         """Ends the processes, whatever they are doing."""
         for worker in self.workers:
-            worker.stop()
+            if self.keep and worker.idle:
+                with _spare_lock:
+                    _spares.append(worker)
+            else:
+                worker.stop()
         self.selector.close()
 
     def _patience(self, worker: "_Worker") -> float:
@@ -157,6 +171,7 @@ class _Worker:
     """One decoding process, the files it was given, and since when it has been at the first of them."""
 
     def __init__(self, order: bytes) -> None:
+        self.order = order
         self.log = tempfile.TemporaryFile()  # noqa: SIM115 (closed by stop)
         try:
             self.process = subprocess.Popen(
@@ -219,6 +234,17 @@ class _Worker:
         with suppress(BrokenPipeError):  # its death is seen where its reply would have come
             self.orders.write(line)
             self.orders.flush()
+
+
+def _take_spare(order: bytes) -> _Worker | None:
+    """An idle process with this order; those with another order are ended, for they hold memory."""
+    with _spare_lock:
+        fit = [worker for worker in _spares if worker.order == order and worker.process.poll() is None]
+        others = [worker for worker in _spares if worker not in fit]
+        _spares[:] = fit[1:]
+    for worker in others:
+        worker.stop()
+    return fit[0] if fit else None
 
 
 def _result(path: str, facts: dict[str, Any], pixels: bytes) -> Prepared:

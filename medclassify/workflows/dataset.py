@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from medclassify.config import Config
 from medclassify.data import PreparedDataset, PreparedStore, prepare_store
+from medclassify.data.store import Decode, decode_here
 from medclassify.errors import ManifestError
 from medclassify.manifest import (
     LeakageReport,
@@ -50,7 +51,7 @@ class Dataset:
         return PreparedDataset(self.store.images, self.store.rows(part.frame["sample_id"].tolist()), targets, mask)
 
 
-def make_dataset(indexed: Indexed, config: Config, preprocessing: Preprocessing) -> Dataset:
+def make_dataset(indexed: Indexed, config: Config, preprocessing: Preprocessing, decode: Decode = decode_here) -> Dataset:
     """Splits by patient, decodes once, and refuses to go on where a patient or picture crosses splits.
 
     Raises:
@@ -66,7 +67,7 @@ def make_dataset(indexed: Indexed, config: Config, preprocessing: Preprocessing)
         report_exclusions(ambiguous)
     manifest = assign_splits(manifest, fractions=config.data.fractions, seed=config.seed_everything, mode=config.data.split)
     require_no_leakage(check_leakage(manifest), config.data.allow_leakage)  # before minutes go into decoding
-    store, unreadable = prepare(manifest, preprocessing)
+    store, unreadable = prepare(manifest, preprocessing, decode)
     report_exclusions(unreadable)
     manifest = keep_samples(manifest, store.index["sample_id"])
     hashes = dict(zip(store.index["sample_id"], store.index["pixel_sha256"], strict=True))
@@ -98,11 +99,13 @@ def _alike(manifest: Manifest, store: PreparedStore) -> tuple[NearDuplicate, ...
         return near_duplicates(store.images, samples, [patients[sample] for sample in samples], progress=move)
 
 
-def prepare(manifest: Manifest, preprocessing: Preprocessing) -> tuple[PreparedStore, list[Exclusion]]:
-    """Decodes a manifest's images into the cache, with progress shown."""
+def prepare(
+    manifest: Manifest, preprocessing: Preprocessing, decode: Decode = decode_here
+) -> tuple[PreparedStore, list[Exclusion]]:
+    """Decodes a manifest's images into the cache, with progress shown; another process that does just that is waited for."""
     samples = list(zip(manifest.frame["sample_id"], manifest.frame["path"], strict=True))
     with progress("preparing images") as move:
-        return prepare_store(samples, preprocessing, cache=cache_folder(), progress=move)
+        return prepare_store(samples, preprocessing, cache=cache_folder(), progress=move, tell=say, decode=decode)
 
 
 def one_finding_each(manifest: Manifest) -> tuple[Manifest, list[Exclusion]]:

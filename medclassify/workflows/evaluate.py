@@ -19,8 +19,8 @@ from medclassify.workflows.dataset import prepare, with_attributes
 from medclassify.workflows.index import report_exclusions
 from medclassify.workflows.modalities import keep_learnt
 from medclassify.workflows.overlap import overlap, rows_to_evaluate
-from medclassify.workflows.predict import write_table
 from medclassify.workflows.scoring import Scorer
+from medclassify.workflows.tables import write_table
 
 
 def evaluate(

@@ -12,8 +12,9 @@ from medclassify.workflows.dataset import prepare
 from medclassify.workflows.explanations import Case, write_explanations
 from medclassify.workflows.index import report_exclusions
 from medclassify.workflows.modalities import keep_learnt
-from medclassify.workflows.predict import samples_of, write_table
+from medclassify.workflows.predict import samples_of
 from medclassify.workflows.scoring import Scorer
+from medclassify.workflows.tables import write_table
 
 _SHOWN = 20
 

@@ -20,14 +20,23 @@ from medclassify.workflows.header_cache import HeaderCache, file_stamps
 _CALLED_IMAGE = (".dcm", ".dicom", ".ima", ".png", ".jpg", ".jpeg")
 Advance = Callable[[int], None]
 Read = tuple[pd.DataFrame, list[Exclusion]]
+ReadBatches = Callable[[Sequence[str], PatientHasher], Iterator[tuple[pd.DataFrame, list[Exclusion], list[str]]]]
+"""Files → tables of headers, files that cannot be read, and files that are no images, some hundred files at a time."""
 
 
-def read_headers(sources: Sequence[Path], hasher: PatientHasher) -> Read:
+def read_here(paths: Sequence[str], hasher: PatientHasher) -> Iterator[tuple[pd.DataFrame, list[Exclusion], list[str]]]:
+    """Reads headers on this machine."""
+    for batch in read_header_batches(paths, HEADER_FIELDS):
+        yield header_table(batch.headers, hasher), [unread(*failure) for failure in batch.failed], batch.others
+
+
+def read_headers(sources: Sequence[Path], hasher: PatientHasher, read: ReadBatches = read_here) -> Read:
     """Reads the header of every image below the sources; a file that cannot be read is listed, and the rest goes on.
 
     Args:
         sources: Folders and files; a DICOMDIR stands for the images that it names.
         hasher: Makes patient ids unreadable.
+        read: Who reads.
 
     Returns:
         A ``header_table``, and the files that could not be read.
@@ -51,9 +60,9 @@ def read_headers(sources: Sequence[Path], hasher: PatientHasher) -> Read:
         for source, paths in found.items():
             known = 0
             if source is None:
-                table, refused = _read_named(paths, hasher, advance)
+                table, refused = _read_named(paths, hasher, advance, read)
             else:
-                table, refused, passed_over, known = _read_folder(source, paths, hasher, advance)
+                table, refused, passed_over, known = _read_folder(source, paths, hasher, advance, read)
                 others += passed_over
             tables.append(table)
             failed += refused
@@ -83,10 +92,10 @@ def _without_directories(sources: Sequence[Path]) -> tuple[list[Path], list[Excl
     return plain, missing
 
 
-def _read_named(paths: Sequence[str], hasher: PatientHasher, advance: Advance) -> Read:
+def _read_named(paths: Sequence[str], hasher: PatientHasher, advance: Advance, read: ReadBatches) -> Read:
     """Files that were named themselves: one that is no image is told."""
     tables, failed = [_table({}, hasher)], []
-    for table, refused, others in _read(paths, hasher, advance):
+    for table, refused, others in _read(paths, hasher, advance, read):
         tables.append(table)
         failed += refused
         for path in others:
@@ -97,7 +106,9 @@ def _read_named(paths: Sequence[str], hasher: PatientHasher, advance: Advance) -
     return pd.concat(tables, ignore_index=True), failed
 
 
-def _read_folder(source: Path, paths: Sequence[str], hasher: PatientHasher, advance: Advance) -> tuple[*Read, list[str], int]:
+def _read_folder(
+    source: Path, paths: Sequence[str], hasher: PatientHasher, advance: Advance, read: ReadBatches
+) -> tuple[*Read, list[str], int]:
     """Files that were found in a folder, those among them that are no images, and how many had not changed."""
     started, stamps = time.time_ns(), file_stamps(paths)
     start = os.path.join(source, "")
@@ -108,7 +119,7 @@ def _read_folder(source: Path, paths: Sequence[str], hasher: PatientHasher, adva
     tables, failed = [known.assign(path=start + known["path"])] if len(known) else [], []
     try:
         new = [path for path, same in zip(paths, unchanged, strict=True) if not same]
-        for table, refused, others in _read(new, hasher, advance):
+        for table, refused, others in _read(new, hasher, advance, read):
             tables += [table.assign(image=True), _table({"path": others}, hasher).assign(image=False)]
             failed += refused
     finally:  # an interrupted index goes on from here
@@ -124,12 +135,11 @@ def _read_folder(source: Path, paths: Sequence[str], hasher: PatientHasher, adva
 
 
 def _read(
-    paths: Sequence[str], hasher: PatientHasher, advance: Advance
+    paths: Sequence[str], hasher: PatientHasher, advance: Advance, read: ReadBatches
 ) -> Iterator[tuple[pd.DataFrame, list[Exclusion], list[str]]]:
-    """Tables of headers, files that cannot be read, and files that are no images, some hundred files at a time."""
-    for batch in read_header_batches(paths, HEADER_FIELDS):
-        yield header_table(batch.headers, hasher), [_exclusion(*failure) for failure in batch.failed], batch.others
-        advance(len(batch))
+    for table, refused, others in read(paths, hasher):
+        yield table, refused, others
+        advance(len(table) + len(refused) + len(others))
 
 
 def _table(fields: dict[str, Sequence[str]], hasher: PatientHasher) -> pd.DataFrame:
@@ -140,7 +150,8 @@ def _table(fields: dict[str, Sequence[str]], hasher: PatientHasher) -> pd.DataFr
     return header_table(blank | fields, hasher)
 
 
-def _exclusion(path: str, error: str, text: str) -> Exclusion:
+def unread(path: str, error: str, text: str) -> Exclusion:
+    """A file whose header cannot be read: its path, the class of the error and its message."""
     return Exclusion(path, getattr(errors, error, DicomError).reason, text)
 
 

@@ -1,24 +1,36 @@
-"""Scores new images with a finished run."""
+"""Scores new images with a finished run, here or on a cluster."""
 
 import os
-from collections.abc import Sequence
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from medclassify.errors import ManifestError
-from medclassify.manifest import Manifest, keep_samples, read_manifest, unlabelled_manifest, write_exclusions
+from medclassify.errors import ManifestError, RunError
+from medclassify.manifest import Manifest, read_manifest, unlabelled_manifest, write_exclusions
 from medclassify.records import Exclusion
-from medclassify.runs import atomic_path
+from medclassify.runs import RunLayout, one_works
 from medclassify.workflows.checks import finished_run, require_sources, require_table_name
+from medclassify.workflows.cluster import Cluster, connect
 from medclassify.workflows.consent import Withdrawn
-from medclassify.workflows.console import say, warn
-from medclassify.workflows.dataset import prepare
-from medclassify.workflows.headers import read_headers
+from medclassify.workflows.console import progress, say, warn
+from medclassify.workflows.headers import ReadBatches, read_headers, read_here
 from medclassify.workflows.index import report_exclusions
 from medclassify.workflows.modalities import keep_learnt
+from medclassify.workflows.on_cluster import read_on
+from medclassify.workflows.predictions import predictions_table
+from medclassify.workflows.scored import ScoredPiece, pieces_of, read_scores, score_here, score_on
 from medclassify.workflows.scoring import Scorer
+from medclassify.workflows.tables import TableWriter, growing_table, write_table
+
+_SHOWN = 20
+_ATTRIBUTES = ("sex", "age_band", "view", "site")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -26,68 +38,121 @@ class Predicted:
     """Scores of new images.
 
     Attributes:
-        predictions: The predictions table; targets are missing.
+        first: The first rows of the predictions table; targets are missing.
+        rows: How many the table has.
         files: Which file a sample is: columns ``sample_id`` and ``path``, in the order of the sources.
         exclusions: Files that could not be scored, each with its reason.
         out: Where the table was written.
     """
 
-    predictions: pd.DataFrame
+    first: pd.DataFrame
+    rows: int
     files: pd.DataFrame
     exclusions: tuple[Exclusion, ...]
     out: Path
 
 
-def predict(run_folder: Path, sources: Sequence[str], out: Path, exclude_patients: Sequence[str] = ()) -> Predicted:
+def predict(
+    run_folder: Path, sources: Sequence[str], out: Path, exclude_patients: Sequence[str] = (), scheduler: str | None = None
+) -> Predicted:
     """Scores files, folders or a manifest; what cannot be read is listed beside the table, and the rest is scored.
+
+    Scores are kept in pieces beside the table until it is written, so that the same call goes on after a stop.
 
     Args:
         run_folder: A finished run.
         sources: Images, folders, or one manifest.
         out: ``.parquet`` or ``.csv``.
         exclude_patients: Patients who withdrew consent, besides those whom the run's config leaves out.
+        scheduler: Address of a Dask scheduler whose workers read, decode and score; this machine when left out.
 
     Raises:
-        MedclassifyError: The run, the sources or the output name is not usable.
+        MedclassifyError: The run, the sources or the output name is not usable; or a worker cannot do its part.
     """
     run = finished_run(run_folder)
     require_table_name(out)
     require_sources(sources)
+    pieces = out.with_name(f".{out.name}.pieces")
+    lock = one_works(out.with_name(f".{out.name}.lock"), lambda: False, str(out), say)
+    with connect(scheduler) if scheduler else nullcontext() as cluster, lock, kept_pieces(pieces):
+        return _predict(run, sources, out, exclude_patients, pieces, cluster)
+
+
+def _predict(
+    run: RunLayout, sources: Sequence[str], out: Path, exclude_patients: Sequence[str], folder: Path, cluster: Cluster | None
+) -> Predicted:
     scorer = Scorer.of_run(run.model)
     if scorer.bundle.synthetic:
         warn("this model learnt from SYNTHETIC images: its probabilities mean nothing for patients")
-    manifest, unreadable = samples_of(sources, Withdrawn.of(exclude_patients, run))
+    read = partial(read_on, cluster, folder) if cluster else read_here
+    manifest, unreadable = samples_of(sources, Withdrawn.of(exclude_patients, run), read)
     manifest, foreign = keep_learnt(manifest, scorer.bundle.modalities)
-    store, broken = prepare(manifest, scorer.bundle.preprocessing)
+    pieces = pieces_of(manifest, scorer, folder)
+    if before := sum(piece.stop - piece.start for piece in pieces if piece.path.exists()):
+        say(f"going on: {before} of {len(manifest)} images were scored by an earlier call")
+    with progress("scoring") as move:
+        if cluster:
+            score_on(cluster, run.model, pieces, manifest, scorer, move)
+        else:
+            score_here(pieces, manifest, scorer, move)
+    writer, kept, broken = _write_scores(pieces, manifest, scorer, out)
     exclusions = (*unreadable, *foreign, *broken)
     report_exclusions(exclusions)
-    manifest = keep_samples(manifest, store.index["sample_id"])
-    predictions = scorer.table(manifest, store, attributes=("sex", "age_band", "view", "site"))
-    write_table(predictions, out)
     # Which file a sample is, apart from its scores: a path may name a patient, and scores are passed on.
-    files = manifest.frame[["sample_id", "path"]]
+    files = manifest.frame.loc[kept, ["sample_id", "path"]].reset_index(drop=True)
     write_table(files, out.with_suffix(".files.csv"))
     write_exclusions(out.with_suffix(".exclusions.csv"), exclusions)
-    say(f"scored {len(manifest)} image{'' if len(manifest) == 1 else 's'} for {', '.join(scorer.bundle.findings)}")
-    return Predicted(predictions, files, exclusions, out)
+    say(f"scored {len(files)} image{'' if len(files) == 1 else 's'} for {', '.join(scorer.bundle.findings)}")
+    return Predicted(writer.first, writer.rows, files, exclusions, out)
 
 
-def write_table(table: pd.DataFrame, out: Path) -> None:
-    """Writes Parquet or CSV, by the name's suffix, whole or not at all."""
-    with atomic_path(out) as temporary:
-        if out.suffix == ".parquet":
-            table.to_parquet(temporary)
-        else:
-            table.to_csv(temporary, index=False)
+def _write_scores(
+    pieces: Sequence[ScoredPiece], manifest: Manifest, scorer: Scorer, out: Path
+) -> tuple[TableWriter, NDArray[np.bool_], list[Exclusion]]:
+    """The table, a piece at a time; which samples stand in it; and why the others do not."""
+    kept, broken = np.zeros(len(manifest), np.bool_), []
+    with growing_table(out, _SHOWN) as writer:
+        for piece, (rows, logits, exclusions) in zip(pieces, read_scores(pieces, manifest, scorer), strict=True):
+            kept[piece.start : piece.stop] = manifest.frame["sample_id"].iloc[piece.start : piece.stop].isin(rows["sample_id"])
+            broken += exclusions
+            part = replace(manifest, frame=rows)
+            raw, calibrated = scorer.probabilities(logits)
+            table = predictions_table(part, logits, raw, calibrated, scorer.points, attributes=_ATTRIBUTES)
+            writer.add(table.astype({"target": "float64", "split": "str"}))  # whatever stands in this piece
+        if not kept.any():
+            shutil.rmtree(pieces[0].path.parent, ignore_errors=True)
+            many = f"none of the {len(manifest)} images could be read (first: {broken[0].detail})"
+            raise ManifestError(f"{many}. Check the files, or leave them out.")
+    if kept.sum() + len(broken) != len(manifest) or writer.rows != kept.sum() * len(scorer.bundle.findings):
+        raise RunError(f"{out}: not every image was scored once ({writer.rows} rows). Please report it.")
+    return writer, kept, broken
 
 
-def samples_of(sources: Sequence[str], withdrawn: Withdrawn) -> tuple[Manifest, list[Exclusion]]:
+@contextmanager
+def kept_pieces(folder: Path) -> Iterator[None]:
+    """Removes the pieces once the table is written; where it is not, says what is kept and how to go on."""
+    try:
+        yield
+    except BaseException as error:
+        done = len(list(folder.glob("*/*.npz")))
+        if not done:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+        hint = f"{done} finished pieces are kept in {folder}: the same command goes on from there, or remove them."
+        if isinstance(error, KeyboardInterrupt):
+            raise RunError(f"stopped. {hint}") from error
+        say(hint)
+        raise
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def samples_of(sources: Sequence[str], withdrawn: Withdrawn, read: ReadBatches = read_here) -> tuple[Manifest, list[Exclusion]]:
     """The images that a verb was pointed at, in that order, as a manifest without labels, and what was left out of it."""
     first = Path(sources[0])
     if len(sources) == 1 and first.suffix in (".parquet", ".csv") and first.is_file():
         return withdrawn.leave_out(read_manifest(first))
     folders = [Path(source) for source in sources]
-    headers, unreadable = read_headers(folders, withdrawn.hasher)
+    headers, unreadable = read_headers(folders, withdrawn.hasher, read)
     if headers.empty:
         many = "the file" if len(unreadable) == 1 else f"none of the {len(unreadable)} files"
         can = "cannot" if len(unreadable) == 1 else "can"

@@ -7,7 +7,6 @@ from medclassify.records import Estimate
 from medclassify.workflows.fit import Fitted
 from medclassify.workflows.predict import Predicted
 
-_SHOWN = 20
 _RATES = ("sensitivity", "specificity")
 
 
@@ -63,16 +62,16 @@ def fit_summary(fitted: Fitted) -> str:
 
 def prediction_lines(predicted: Predicted) -> str:
     """The first images with their probabilities, one line a file and finding, in the order in which the files were named."""
-    table = predicted.predictions
-    names = {row["sample_id"]: Path(row["path"]).name for row in predicted.files.to_dict("records")}
-    shown = [names[sample] for sample in table["sample_id"].head(_SHOWN)]
+    table = predicted.first
+    names = {row["sample_id"]: Path(row["path"]).name for row in predicted.files.head(len(table)).to_dict("records")}
+    shown = [names[sample] for sample in table["sample_id"]]
     width = max(map(len, ["file", *shown]))
     lines = [f"{'file':{width}}  {'finding':20}  probability  threshold  decision"]
-    for name, row in zip(shown, table.head(_SHOWN).to_dict("records"), strict=True):
+    for name, row in zip(shown, table.to_dict("records"), strict=True):
         decision = "POSITIVE" if row["decision"] else "negative"
         lines.append(f"{name:{width}}  {row['finding']:20}  {row['prob_cal']:11.3f}  {row['threshold']:9.3f}  {decision}")
-    if len(table) > _SHOWN:
-        lines.append(f"… and {len(table) - _SHOWN} more rows")
+    if predicted.rows > len(table):
+        lines.append(f"… and {predicted.rows - len(table)} more rows")
     return "\n".join(lines)
 
 

@@ -78,7 +78,9 @@ def test_every_dependency_has_a_lower_bound_and_a_pin(repository: Path):
 def test_what_the_program_imports_is_declared(repository: Path):
     """A library that only the tools of development bring along is missing on a user's machine."""
     project = tomllib.loads((repository / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    declared = {re.match(r"[\w.-]+", line)[0].lower().replace("_", "-") for line in project["dependencies"]}  # type: ignore[index]
+    extras = project["optional-dependencies"]
+    lines = [*project["dependencies"], *(line for extra in extras if extra != "dev" for line in extras[extra])]
+    declared = {re.match(r"[\w.-]+", line)[0].lower().replace("_", "-") for line in lines}  # type: ignore[index]
     modules = set()
     for path in (*(repository / "medclassify").rglob("*.py"), *(repository / "app").rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):

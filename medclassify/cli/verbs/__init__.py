@@ -1,11 +1,12 @@
 """The verbs, one module each: what it takes, and the one workflow it calls."""
 
-from medclassify.cli.verbs import audit, evaluate, explain, fit, index, plan, predict, review, verify
+from medclassify.cli.verbs import audit, evaluate, explain, fit, index, plan, predict, prepare, review, verify
 from medclassify.cli.verbs.verb import Verb
 
 VERBS = (
     index.VERB,
     plan.VERB,
+    prepare.VERB,
     fit.VERB,
     evaluate.VERB,
     predict.VERB,

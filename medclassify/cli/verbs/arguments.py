@@ -14,6 +14,15 @@ def run_argument(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", type=Path, metavar="RUN", help="a run directory, as `medclassify fit` printed it")
 
 
+def scheduler_argument(parser: argparse.ArgumentParser) -> None:
+    """Where a Dask cluster is to be found."""
+    parser.add_argument(
+        "--scheduler",
+        metavar="ADDRESS",
+        help="work on a Dask cluster: tcp://HOST:8786, tls://HOST:8786 or the scheduler's file; see docs/cluster.md",
+    )
+
+
 def exclude_patients_argument(parser: argparse.ArgumentParser) -> None:
     """Who withdrew consent."""
     parser.add_argument(

@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from medclassify.cli.verbs.arguments import exclude_patients_argument, run_argument, source_arguments
+from medclassify.cli.verbs.arguments import exclude_patients_argument, run_argument, scheduler_argument, source_arguments
 from medclassify.cli.verbs.verb import Verb
 
 
@@ -18,6 +18,7 @@ def _predict_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help=".parquet or .csv (default: predictions.parquet)",
     )
+    scheduler_argument(parser)
     exclude_patients_argument(parser)
 
 
@@ -31,7 +32,7 @@ def _predict(arguments: argparse.Namespace, overrides: Sequence[str]) -> None:
     from medclassify.workflows.predict import predict
     from medclassify.workflows.summary import prediction_lines
 
-    result = predict(arguments.run, arguments.sources, arguments.out, arguments.exclude_patients)
+    result = predict(arguments.run, arguments.sources, arguments.out, arguments.exclude_patients, arguments.scheduler)
     print(prediction_lines(result))
     files, left_out = result.out.with_suffix(".files.csv"), result.out.with_suffix(".exclusions.csv")
     print(f"wrote {result.out}, {files} (which file a sample is) and {left_out} ({len(result.exclusions)} left out)")

@@ -1,0 +1,70 @@
+"""Reading headers and decoding images on a Dask cluster, in the place of doing it here."""
+
+import uuid
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing
+from dataclasses import asdict
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+
+from medclassify.data.pieces import piece_size, read_piece
+from medclassify.data.workers import Prepared
+from medclassify.manifest import PatientHasher
+from medclassify.records import Exclusion, Preprocessing
+from medclassify.workflows.cluster import Cluster
+from medclassify.workflows.headers import unread
+
+_HEADERS = 500  # files of a task
+
+
+def decode_on(cluster: Cluster, paths: Sequence[str], preprocessing: Preprocessing, pieces: Path) -> Generator[Prepared]:
+    """Decodes files as ``prepare_in_workers`` does, on the workers.
+
+    Args:
+        cluster: Where.
+        paths: On all machines the same files.
+        preprocessing: What the network expects.
+        pieces: A folder that all machines share. Pieces that an earlier call left in it are not made again.
+
+    Yields:
+        For each path, in order, the prepared image or why there is none.
+
+    Raises:
+        MedclassifyError: What a worker told.
+    """
+    size = piece_size(len(paths), preprocessing)
+    facts = {"preprocessing": asdict(preprocessing)}
+    parts = [(number, paths[at : at + size], facts) for number, at in enumerate(range(0, len(paths), size))]
+    with closing(cluster.answers("prepare", pieces, parts)) as answers:
+        for (number, part, _), _ in zip(parts, answers, strict=True):
+            yield from _whole(read_piece(pieces / f"{number:08d}.npz"), len(part))
+
+
+def _whole(results: Iterator[Prepared], count: int) -> Iterator[Prepared]:
+    for _, result in zip(range(count), results, strict=True):
+        yield result
+
+
+def read_on(
+    cluster: Cluster, folder: Path, paths: Sequence[str], hasher: PatientHasher
+) -> Iterator[tuple[pd.DataFrame, list[Exclusion], list[str]]]:
+    """Reads headers as ``headers.read_here`` does, on the workers; patient ids are hashed there, with the same key.
+
+    Args:
+        cluster: Where.
+        folder: A folder that all machines share.
+        paths: On all machines the same files.
+        hasher: Its key's file must be readable to the workers.
+
+    Raises:
+        MedclassifyError: What a worker told.
+    """
+    facts = {"key_file": str(hasher.key_file.absolute()), "fingerprint": hasher.fingerprint}
+    parts = [(number, paths[at : at + _HEADERS], facts) for number, at in enumerate(range(0, len(paths), _HEADERS))]
+    with closing(cluster.answers("headers", folder / f"headers-{uuid.uuid4().hex}", parts)) as answers:
+        for answer in answers:
+            with pa.ipc.open_stream(answer["table"]) as stream:
+                table = stream.read_all().to_pandas()
+            yield table, [unread(*failure) for failure in answer["failed"]], answer["others"]
