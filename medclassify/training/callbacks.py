@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from pytorch_lightning import Callback, LightningModule, Trainer
 
-from medclassify.training.ranks import total
+from medclassify.training.ranks import average
 
 _TUNE = ("tune_loss", "tune_auroc")
 
@@ -48,7 +48,7 @@ class History(Callback):
             self._training_seconds = self._seconds(pl_module)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        losses, steps = total((float(self._losses), self._steps), pl_module.device)
+        losses, steps = average((float(self._losses), self._steps), pl_module.device)
         values = {"train_loss": losses / max(steps, 1)}
         values |= {name: float(trainer.callback_metrics[name]) for name in _TUNE if name in trainer.callback_metrics}
         values |= {name: float(value) for name, value in trainer.callback_metrics.items() if name.startswith("weight_")}
@@ -60,8 +60,9 @@ class History(Callback):
             self.say(f"  epoch {trainer.current_epoch + 1}/{trainer.max_epochs}  {figures}  {seconds:.0f} s")
 
     def state_dict(self) -> dict[str, Any]:
-        epoch = (float(self._losses), self._steps, self._in_steps, self._before + time.perf_counter() - self._epoch_start)
-        return {"rows": self.rows, "epoch": epoch}
+        losses, steps = average((float(self._losses), self._steps), self._losses.device)  # every rank loads rank 0's state
+        seconds = self._before + time.perf_counter() - self._epoch_start
+        return {"rows": self.rows, "epoch": (losses, steps, self._in_steps, seconds)}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self.rows = list(state_dict["rows"])

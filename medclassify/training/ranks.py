@@ -157,13 +157,13 @@ def any_rank(*flags: bool, device: torch.device) -> tuple[bool, ...]:
     return tuple(bool(flag) for flag in told.tolist())
 
 
-def total(values: Sequence[float], device: torch.device) -> list[float]:
-    """The sum over all ranks of each value."""
+def average(values: Sequence[float], device: torch.device) -> list[float]:
+    """The mean over all ranks of each value; the same answer everywhere."""
     if _alone():
         return list(values)
     told = torch.tensor(values, dtype=torch.float64, device=device)
     dist.all_reduce(told)
-    return told.tolist()
+    return (told / dist.get_world_size()).tolist()
 
 
 def lost_another(error: BaseException) -> bool:
