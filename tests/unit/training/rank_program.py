@@ -1,4 +1,4 @@
-"""What each rank does in the tests of several ranks: fine-tunes a little network on made-up images. Arguments: folder, tune images."""
+"""What each rank does in the tests of several ranks: fine-tunes a little network. Arguments: folder, counts of tune images."""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Several ranks give what one gives: every tune sample scored once, the same figures for the same weights; and what is refused."""
+"""Several ranks give what one gives: every tune sample scored once, the same figures for the same weights; what is refused."""
 
 import os
 import subprocess
@@ -43,11 +43,11 @@ def _history(checkpoint: dict) -> list[dict]:
     return next(state["rows"] for name, state in checkpoint["callbacks"].items() if name.startswith("History"))
 
 
-def _scored_alone(weights: dict, count: int) -> tuple[float, float | None]:
+def _scored_alone(state: dict, count: int) -> tuple[float, float | None]:
     network = rank_program.create_network("test_efficientnet", 2)
     settings = rank_program.OptimizerConfig()
     classifier = Classifier(network, rank_program.FINDINGS, "multilabel", settings, torch.ones(2)).eval()
-    classifier.load_state_dict(weights)
+    classifier.load_state_dict(state)
     batch = rank_program.tune_set(count).__getitems__(range(count))
     with torch.no_grad():
         logits = classifier(to_network_input(batch["image"], rank_program.PREPROCESSING)).double()
