@@ -1,6 +1,6 @@
 """Values that are of the right type and still cannot be meant."""
 
-from medclassify.config.schema import Config
+from medclassify.config.schema import Config, OptimizerConfig
 from medclassify.errors import ConfigError
 
 
@@ -13,6 +13,9 @@ def validate(config: Config, where: str) -> None:
     data, fractions, optimizer = config.data, config.data.fractions, config.optimizer
     shares = (fractions.train, fractions.tune, fractions.calibrate, fractions.test)
     group = optimizer.mitigation_attribute or "left out"
+    default = OptimizerConfig()
+    of_epochs = ("loss", "mixup", "mitigation", "start_size")
+    untrained = [f"optimizer.{key}" for key in of_epochs if getattr(optimizer, key) != getattr(default, key)]
     checks = [
         (all(share > 0 for share in shares), f"data.fractions must all be above 0, received {shares}"),
         (abs(sum(shares) - 1) < 1e-6, f"data.fractions must add up to 1, received {sum(shares):.4g}"),
@@ -52,6 +55,18 @@ def validate(config: Config, where: str) -> None:
         (
             not (optimizer.mixup and data.task == "multilabel"),
             "optimizer.mixup contradicts data.task multilabel: a blend of two images has no label where one of them has none",
+        ),
+        (
+            optimizer.start_size is None or 32 <= optimizer.start_size < (data.image_size or 2048),
+            f"optimizer.start_size must be at least 32 and below data.image_size, received {optimizer.start_size}",
+        ),
+        (
+            optimizer.start_size is None or config.trainer.max_epochs >= 2,
+            "optimizer.start_size contradicts trainer.max_epochs 1: there is no second epoch to grow in",
+        ),
+        (
+            not (optimizer.recipe == "linear_probe" and untrained),
+            f"optimizer.recipe linear_probe contradicts {' and '.join(untrained)}: it has no epochs",
         ),
         (
             (optimizer.mitigation == "none") == (optimizer.mitigation_attribute is None),

@@ -2,6 +2,7 @@
 
 from medclassify.training.classifier import Classifier, class_weights
 from medclassify.training.fit import TrainingResult, fine_tune
+from medclassify.training.growth import Growth, growth_notes, require_growth
 from medclassify.training.head import FINE_STRENGTHS, STRENGTHS, HeadProbe, ProbeTrial, fit_head, start_head
 from medclassify.training.parameters import opening_line
 from medclassify.training.ranks import LostRankError, Ranks, find_ranks
@@ -11,6 +12,7 @@ __all__ = [
     "FINE_STRENGTHS",
     "STRENGTHS",
     "Classifier",
+    "Growth",
     "HeadProbe",
     "LostRankError",
     "ProbeTrial",
@@ -20,7 +22,9 @@ __all__ = [
     "find_ranks",
     "fine_tune",
     "fit_head",
+    "growth_notes",
     "opening_line",
+    "require_growth",
     "settle_recipe",
     "start_head",
 ]

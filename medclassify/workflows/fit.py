@@ -22,6 +22,7 @@ from medclassify.manifest import (
 from medclassify.models import backbone_name, preprocessing_of, save_bundle, scaling_of
 from medclassify.records import Split
 from medclassify.runs import RunLayout, atomic_path, write_json, write_provenance, write_text
+from medclassify.training import require_growth
 from medclassify.training.compiling import require_compiler
 from medclassify.workflows.checks import require_data
 from medclassify.workflows.consent import without_ids
@@ -30,8 +31,8 @@ from medclassify.workflows.dataset import Dataset, make_dataset, with_attributes
 from medclassify.workflows.explanations import check_sanity, choose_cases, reference_limits, write_explanations
 from medclassify.workflows.index import PHANTOM, Indexed, index_data
 from medclassify.workflows.learning import calibrated, learn, start_network
-from medclassify.workflows.ranks import Call, Leader, follow, leading, roll_call
 from medclassify.workflows.mitigation import require_attribute
+from medclassify.workflows.ranks import Call, Leader, follow, leading, roll_call
 from medclassify.workflows.reporting import metrics_json, report_facts
 from medclassify.workflows.run_folder import new_run, stage, unfinished_run
 from medclassify.workflows.scoring import Scorer
@@ -91,6 +92,7 @@ def _lead(config: Config, config_path: Path, leader: Leader, resume: bool) -> Fi
         preprocessing = preprocessing_of(backbone, image_size=data.image_size, window=data.window, ct_windows=data.ct_windows)
         scaling = replace(scaling_of(backbone), dropout=network.drop_rate)  # the config may have chosen another
         say(f"network: {backbone}, {scaling}, {preprocessing.image_size} pixels")
+        require_growth(config.optimizer, preprocessing.image_size)
         indexed = _resumed(run, config) if resume else index_data(config.data)
         uncertainty_policies(config.data.uncertain, indexed.manifest.findings)  # a wrong name is told before images are decoded
         require_attribute(indexed.manifest, config.optimizer)

@@ -20,11 +20,13 @@ from medclassify.training import (
     FINE_STRENGTHS,
     STRENGTHS,
     Classifier,
+    Growth,
     HeadProbe,
     Ranks,
     TrainingResult,
     class_weights,
     fine_tune,
+    growth_notes,
     opening_line,
     settle_recipe,
     start_head,
@@ -141,11 +143,16 @@ def learn(
     say(f"fine-tuning: {len(train)} images, {step} a step, at most {config.trainer.max_epochs} epochs")
     if settings.recipe == "gradual":
         say(f"  learning from epoch: {opening_line(network, config.trainer.max_epochs)}")
+    growing = growth_notes(settings, preprocessing.image_size, config.trainer.max_epochs)
+    for line in growing:
+        say(f"  {line}")
+    growth = [Growth(settings, preprocessing.image_size, say)] if growing else []
+    extra = [*callbacks, *growth]
     monitor = _monitor(dataset)
     call()
-    result = fine_tune(classifier, data, config, run, monitor=monitor, ranks=ranks, resume=checkpoint, say=say, extra=callbacks)
+    result = fine_tune(classifier, data, config, run, monitor=monitor, ranks=ranks, resume=checkpoint, say=say, extra=extra)
     say(f"kept epoch {result.best_epoch + 1} ({result.monitor} {result.best_score:.4f})")
-    return Learnt(settings, (*decisions, *mitigation.notes), probe, result)
+    return Learnt(settings, (*decisions, *mitigation.notes, *growing), probe, result)
 
 
 def calibrated(
