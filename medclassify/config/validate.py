@@ -1,5 +1,7 @@
 """Values that are of the right type and still cannot be meant."""
 
+from collections.abc import Mapping
+
 from medclassify.config.schema import Config, OptimizerConfig
 from medclassify.errors import ConfigError
 
@@ -40,6 +42,14 @@ def validate(config: Config, where: str) -> None:
         (config.model.drop_path_rate >= 0, f"model.drop_path_rate must be 0 or more, received {config.model.drop_path_rate}"),
         (config.trainer.max_epochs >= 1, f"trainer.max_epochs must be at least 1, received {config.trainer.max_epochs}"),
         (optimizer.lr > 0 and optimizer.head_lr > 0, "optimizer.lr and optimizer.head_lr must be above 0"),
+        (
+            not (optimizer.recipe == "linear_probe" and optimizer.mitigation != "none"),
+            f"optimizer.recipe linear_probe contradicts optimizer.mitigation {optimizer.mitigation}, which steers epochs",
+        ),
+        (
+            not (optimizer.recipe == "linear_probe" and "soft" in _policies(data.uncertain)),
+            "optimizer.recipe linear_probe contradicts data.uncertain soft: a logistic regression knows yes and no only",
+        ),
         (0 < optimizer.layer_decay <= 1, f"optimizer.layer_decay must be in (0, 1], received {optimizer.layer_decay}"),
         (
             not (config.model.weights == "none" and optimizer.batch_norm == "frozen"),
@@ -96,3 +106,7 @@ def validate(config: Config, where: str) -> None:
     for holds, message in checks:
         if not holds:
             raise ConfigError(f"{where}: {message}.")
+
+
+def _policies(uncertain: str | Mapping[str, str]) -> set[str]:
+    return {uncertain} if isinstance(uncertain, str) else set(uncertain.values())

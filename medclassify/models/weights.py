@@ -7,15 +7,17 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, cast
 
+import timm
 import torch
 from safetensors.torch import load_file
 from timm.models.efficientnet import EfficientNet
 from torch import Tensor
 
 from medclassify.errors import WeightsError
-from medclassify.models.layouts import to_timm_layout
+from medclassify.models.layouts import layout_of, to_timm_layout
 
 _HEAD = "classifier."
+_IMAGENET, _HALF = (0.485, 0.456, 0.406), (0.5, 0.5, 0.5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +71,9 @@ def load_weights(network: EfficientNet, weights: str, *, allow_random: bool = Fa
         return _random(network, weights, fallback=False, note="random initial weights, as configured (model.weights: none)")
     if weights != "imagenet":
         path = Path(weights)
-        _require_normalisation(network, path)
-        return _fill(network, weights, f"file:{path.name}", to_timm_layout(network, _read_file(path), weights))
+        state = _read_file(path)
+        _require_normalisation(network, path, layout_of(state))
+        return _fill(network, weights, f"file:{path.name}", to_timm_layout(network, state, weights))
     name = _facts(network)["architecture"]
     try:
         state = _download(network)
@@ -178,14 +181,26 @@ def _read_file(path: Path) -> dict[str, Tensor]:
     return state
 
 
-def _require_normalisation(network: EfficientNet, path: Path) -> None:
-    """AdvProp's weights (Xie 2020) expect inputs in [-1, 1]; lukemelas publishes them as files that begin with ``adv-``."""
+def _require_normalisation(network: EfficientNet, path: Path, layout: str) -> None:
+    """A file of another library expects the normalisation of that library, and timm's record may hold another one.
+
+    AdvProp's weights (Xie 2020; lukemelas publishes them as files that begin with ``adv-``) and torchvision's V2-L expect
+    inputs in [-1, 1], all others of lukemelas, MONAI and torchvision ImageNet's mean. timm's own go by timm's record.
+    """
     facts = _facts(network)
-    if path.name.startswith("adv-") and tuple(facts["mean"]) != (0.5, 0.5, 0.5):
-        raise WeightsError(
-            f"model.weights {path}: AdvProp weights, which expect another normalisation than {facts['architecture']}'s. "
-            f"Choose model.backbone {facts['architecture']}.ap_in1k."
-        )
+    name, adversarial = facts["architecture"], path.name.startswith("adv-")
+    if layout == "timm" and not adversarial:
+        return
+    expected = _HALF if adversarial or (layout, name) == ("torchvision", "efficientnetv2_l") else _IMAGENET
+    if tuple(facts["mean"]) == expected:
+        return
+    records = {tagged: timm.get_pretrained_cfg(tagged) for tagged in timm.list_pretrained(f"{name}.*")}
+    fitting = [tagged for tagged, record in records.items() if record is not None and tuple(record.mean) == expected]
+    raise WeightsError(
+        f"model.weights {path}: {'AdvProp' if adversarial else layout} weights, which expect another normalisation than "
+        f"{name}'s (mean {expected[0]:g}, not {facts['mean'][0]:g}). Choose "
+        + (f"model.backbone {fitting[0]}." if fitting else "another backbone: timm has no record of this one with that mean.")
+    )
 
 
 def _fill(network: EfficientNet, requested: str, source: str, state: dict[str, Tensor]) -> WeightsReport:

@@ -140,11 +140,10 @@ def _trainer(config: Config, run: RunLayout, ranks: Ranks, callbacks: list[Callb
     warnings.filterwarnings("ignore", message=".*does not have many workers.*")
     warnings.filterwarnings("ignore", message=".*The number of training batches.*")
     warnings.filterwarnings("ignore", message=".*isinstance.treespec, LeafSpec.*")
+    warnings.filterwarnings("ignore", message=".*in eval mode at the start of training.*")  # told: BatchNorm frozen
     warnings.filterwarnings("ignore", message=".*exists and is not empty.*")  # a resumed run goes on in its own folders
     warnings.filterwarnings("ignore", message=".*your dataloader is not resumable.*")  # ours leaves out what was taken
-    warnings.filterwarnings(
-        "ignore", message=".*broadcast_buffers.*"
-    )  # its successor is newer than our oldest PyTorch
+    warnings.filterwarnings("ignore", message=".*broadcast_buffers.*")  # its successor is newer than our oldest PyTorch
     warnings.filterwarnings("ignore", message=".*sync_dist=True.*")  # every rank logs the same, of the whole split
     if not ranks.rank:
         _tidy(run)

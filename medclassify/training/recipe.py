@@ -27,7 +27,7 @@ def settle_recipe(settings: OptimizerConfig, *, pretrained: bool, batch_size: in
     if done != asked:
         lines = [f"recipe: full instead of {asked}: the weights are random, so there are no features yet that a head could use"]
     if done == "linear_probe":
-        lines.append("only the head is fitted: trainer, learning rates and augmentation are not used")
+        lines.append("only the head is fitted: trainer, learning rates, loss and augmentation are not used")
         return replace(settings, recipe=done, batch_norm="frozen"), tuple(lines)
     frozen, why = _batch_norm(settings.batch_norm, pretrained, batch_size)
     lines.append(f"BatchNorm: {'frozen' if frozen else 'trained'} ({why})")

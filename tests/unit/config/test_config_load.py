@@ -58,6 +58,12 @@ def test_yaml_round_trip(tmp_path: Path) -> None:
         ("model: {drop_path_rate: -1}", [], "0 or more"),
         ("trainer: {max_epochs: 0}", [], "at least 1"),
         ("optimizer: {lr: 0}", [], "above 0"),
+        (
+            "optimizer: {recipe: linear_probe, mitigation: group_dro, mitigation_attribute: sex}",
+            [],
+            "recipe linear_probe contradicts optimizer.mitigation group_dro",
+        ),
+        ("data: {uncertain: {default: soft}}\noptimizer: {recipe: linear_probe}", [], "contradicts data.uncertain soft"),
         ("optimizer: {layer_decay: 0}", [], r"optimizer\.layer_decay must be in \(0, 1\], received 0"),
         ("model: {weights: none}\noptimizer: {batch_norm: frozen}", [], "batch_norm frozen contradicts model.weights none"),
         ("optimizer: {head_warmup: probe}", [], r"optimizer\.head_warmup is not known"),

@@ -64,6 +64,45 @@ def test_preprocessing_comes_with_the_weights() -> None:
     assert preprocessing_of("efficientnet_b0", image_size=96, window="full").image_size == 96
 
 
+FAMILY = {  # the sizes they were published with (Tan & Le 2019; the V2s' are those of their last stage of training)
+    **{f"tf_efficientnet_b{n}": side for n, side in enumerate((224, 240, 260, 300, 380, 456, 528, 600))},
+    **{f"tf_efficientnetv2_b{n}": side for n, side in enumerate((192, 192, 208, 240))},
+    **{f"tf_efficientnetv2_{size}": side for size, side in (("s", 300), ("m", 384), ("l", 384), ("xl", 384))},
+}
+
+
+@pytest.mark.parametrize("backbone", FAMILY)
+def test_every_family_member_is_built_with_its_own_resolution_and_dropout(backbone: str) -> None:
+    with torch.device("meta"):  # shapes alone: nothing is computed
+        network = create_network(backbone, 3)
+        assert network.eval()(torch.empty(1, 3, 64, 64)).shape == (1, 3)
+    assert network.drop_rate == scaling_of(backbone).dropout
+    assert preprocessing_of(backbone, image_size=None, window="voi").image_size == FAMILY[backbone]
+
+
+def test_one_coefficient_chooses_resolution_too() -> None:
+    sides = [
+        preprocessing_of(backbone_name("tf_efficientnet_b0", n), image_size=None, window="voi").image_size for n in range(8)
+    ]
+    assert sides == [224, 240, 260, 300, 380, 456, 528, 600]
+
+
+@pytest.mark.parametrize(
+    ("backbone", "mean"),
+    [
+        *((f"tf_efficientnet_b0.{tag}", 0.485) for tag in ("in1k", "aa_in1k", "ns_jft_in1k")),
+        *((f"tf_efficientnet_b{n}.ap_in1k", 0.5) for n in range(8)),
+        ("tf_efficientnetv2_b3.in1k", 0.485),
+        *((f"tf_efficientnetv2_{size}.in21k", 0.5) for size in ("b3", "s", "m", "l", "xl")),
+        ("efficientnet_b1.ra4_e3600_r240_in1k", 0.5),
+        ("efficientnet_b1.ft_in1k", 0.485),
+    ],
+)
+def test_a_weights_tag_brings_its_normalisation(backbone: str, mean: float) -> None:
+    assert preprocessing_of(backbone, image_size=None, window="voi").mean[0] == mean
+    assert backbone_name(backbone, None) == backbone
+
+
 @pytest.mark.parametrize(
     ("backbone", "words"),
     [

@@ -104,3 +104,23 @@ def test_advprop_weights_need_their_own_normalisation(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match=r"another normalisation.*Choose model\.backbone tf_efficientnet_b0\.ap_in1k\.$"):
         load_weights(create_network("tf_efficientnet_b0", 1), str(file))
     assert load_weights(create_network("tf_efficientnet_b0.ap_in1k", 1), str(file)).share == 1.0
+
+
+@pytest.mark.parametrize(
+    ("builder", "backbone", "remedy"),
+    [
+        ("efficientnet_b1", "efficientnet_b1", "Choose model.backbone efficientnet_b1.ft_in1k."),
+        ("efficientnet_v2_l", "efficientnetv2_l", "timm has no record of this one with that mean."),
+    ],
+)
+def test_torchvisions_weights_need_torchvisions_normalisation(builder: str, backbone: str, remedy: str, tmp_path: Path) -> None:
+    """timm's newest B1 expects [-1, 1], torchvision's does not; with V2-L it is the other way round."""
+    with torch.device("meta"):
+        original = getattr(torchvision.models, builder)(weights=None)
+    state = {"features.0.0.weight": original.state_dict()["features.0.0.weight"]}
+    file = tmp_path / "w.safetensors"
+    save_file({name: torch.zeros(value.shape) for name, value in state.items()}, file)
+    network = create_network(backbone, 1)
+    with pytest.raises(WeightsError, match="torchvision weights, which expect another normalisation") as caught:
+        load_weights(network, str(file))
+    assert str(caught.value).endswith(remedy)

@@ -202,4 +202,4 @@ def test_random_weights_take_another_recipe_and_that_is_said(recipe) -> None:
 
 def test_linear_probe_says_what_is_not_used() -> None:
     done, lines = settle_recipe(OptimizerConfig(recipe="linear_probe"), pretrained=True, batch_size=2)
-    assert done.recipe == "linear_probe" and "learning rates and augmentation are not used" in lines[1]
+    assert done.recipe == "linear_probe" and "learning rates, loss and augmentation are not used" in lines[1]
