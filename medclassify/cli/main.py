@@ -16,6 +16,7 @@ from types import FrameType
 import medclassify
 from medclassify.cli.verbs import VERBS, Verb
 from medclassify.errors import MedclassifyError
+from medclassify.runs import started_rank
 
 _DESCRIPTION = "Fine-tune, calibrate, audit, explain and review EfficientNets on DICOM X-ray and CT images."
 
@@ -51,7 +52,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         if debug:
             raise
-        return _fail("stopped. Nothing half-written was left.")
+        # of several ranks that are stopped, the leading one speaks
+        return 1 if started_rank() else _fail("stopped. Nothing half-written was left.")
     except OSError as error:
         if debug:
             raise

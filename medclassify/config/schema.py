@@ -133,9 +133,11 @@ class TrainerConfig:
     Args:
         max_epochs: Upper limit of epochs, head warm-up included.
         accelerator: ``auto`` takes a GPU where there is one.
-        devices: How many devices, or ``auto``.
-        num_nodes: How many machines.
-        strategy: Lightning strategy, e.g. ``ddp``.
+        devices: How many devices of each machine train together; ``auto`` takes as many as torchrun or srun has started, and
+            else every GPU, or one processor.
+        num_nodes: How many machines; torchrun or srun says it where they start the fit.
+        strategy: ``auto`` and ``ddp`` mean the same: one process a device (PyTorch's DistributedDataParallel) where there is
+            more than one.
         precision: ``auto`` is bf16-mixed on a GPU that has it and 32-true elsewhere.
         accumulate_grad_batches: Batches a weight update.
         gradient_clip_val: Largest gradient norm; none when 0.
@@ -149,7 +151,7 @@ class TrainerConfig:
     accelerator: str = "auto"
     devices: int | str = "auto"
     num_nodes: int = 1
-    strategy: str = "auto"
+    strategy: Literal["auto", "ddp"] = "auto"
     precision: str = "auto"
     accumulate_grad_batches: int = 1
     gradient_clip_val: float = 1.0

@@ -1,7 +1,9 @@
 """Runs Lightning's Trainer as the config says, and hands back the best epoch's weights."""
 
 import os
+import signal
 import sys
+import threading
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -171,8 +173,7 @@ def _options(config: Config, ranks: Ranks) -> dict[str, Any]:
     if ranks.number > 1:
         # statistics are shared before they are used (Classifier.on_validation_epoch_start): shared in every forward pass, ranks
         # with unequal numbers of tune batches would wait for each other for ever
-        unused = config.optimizer.recipe == "gradual" or config.trainer.strategy == "ddp_find_unused_parameters_true"
-        strategy = {"broadcast_buffers": False, "find_unused_parameters": unused}
+        strategy = {"broadcast_buffers": False, "find_unused_parameters": config.optimizer.recipe == "gradual"}
     options = lightning_options(config.trainer, ranks.devices, ranks.nodes, **strategy)
     return {**options, "plugins": [*options["plugins"], WholeCheckpoints()]}
 
@@ -212,11 +213,11 @@ def _run(trainer: Trainer, classifier: Classifier, data: PreparedDataModule, res
     try:
         trainer.fit(classifier, datamodule=data, **options)
         part()
-    except SystemExit as error:  # Lightning turns Ctrl-C into an exit of the whole program
+    except (SystemExit, KeyboardInterrupt) as error:  # Lightning turns Ctrl-C into an exit of the whole program
+        _require_others(error, ranks)  # torchrun stops whom a rank has left behind: that is not a person's wish
         raise KeyboardInterrupt from error
     except (RuntimeError, KeyError, EOFError) as error:
-        if ranks.number > 1 and lost_another(error):
-            raise LostRankError(f"{ranks.name}: another rank is gone while training, so this one ends too.") from error
+        _require_others(error, ranks)
         if not resume or trainer.global_step:
             raise
         reason = " ".join(str(error).split())[:160]
@@ -224,3 +225,12 @@ def _run(trainer: Trainer, classifier: Classifier, data: PreparedDataModule, res
     finally:
         for name in _SET_BY_LIGHTNING - before.keys():  # a second fit of this process would take itself for a started rank
             os.environ.pop(name, None)
+
+
+def _require_others(error: BaseException | None, ranks: Ranks) -> None:
+    while error is not None and ranks.number > 1:
+        if lost_another(error):
+            if threading.current_thread() is threading.main_thread():
+                signal.signal(signal.SIGTERM, signal.SIG_IGN)  # this rank ends already, and has a line to say
+            raise LostRankError(f"{ranks.name}: another rank is gone while training, so this one ends too.") from error
+        error = error.__context__
