@@ -10,15 +10,14 @@ from medclassify.errors import ManifestError
 from medclassify.manifest import (
     LeakageReport,
     Manifest,
-    NearDuplicate,
     assign_splits,
     check_leakage,
     check_splits,
     keep_samples,
-    near_duplicates,
     require_no_leakage,
 )
 from medclassify.records import Exclusion, Preprocessing, Split
+from medclassify.workflows.alike import find_alike
 from medclassify.workflows.cache import cache_folder
 from medclassify.workflows.console import progress, say, warn
 from medclassify.workflows.index import Indexed, report_exclusions
@@ -71,7 +70,8 @@ def make_dataset(indexed: Indexed, config: Config, preprocessing: Preprocessing,
     report_exclusions(unreadable)
     manifest = keep_samples(manifest, store.index["sample_id"])
     hashes = dict(zip(store.index["sample_id"], store.index["pixel_sha256"], strict=True))
-    leakage = check_leakage(manifest, pixel_hashes=hashes, alike=_alike(manifest, store))
+    patients = dict(zip(manifest.frame["sample_id"], manifest.frame["patient_id"], strict=True))
+    leakage = check_leakage(manifest, pixel_hashes=hashes, alike=find_alike(store, patients))
     require_no_leakage(leakage, config.data.allow_leakage)
     if config.data.allow_leakage and not leakage.clean:
         warn(f"patients or images cross splits, allowed because: {config.data.allow_leakage}")
@@ -90,13 +90,6 @@ def make_dataset(indexed: Indexed, config: Config, preprocessing: Preprocessing,
     for line in warnings:
         warn(line)
     return Dataset(manifest, store, (*exclusions, *unreadable), leakage, tuple(warnings), indexed.synthetic)
-
-
-def _alike(manifest: Manifest, store: PreparedStore) -> tuple[NearDuplicate, ...]:
-    patients = dict(zip(manifest.frame["sample_id"], manifest.frame["patient_id"], strict=True))
-    samples = store.index["sample_id"].tolist()
-    with progress("comparing images") as move:
-        return near_duplicates(store.images, samples, [patients[sample] for sample in samples], progress=move)
 
 
 def prepare(
