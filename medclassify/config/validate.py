@@ -43,6 +43,10 @@ def validate(config: Config, where: str) -> None:
         (config.trainer.max_epochs >= 1, f"trainer.max_epochs must be at least 1, received {config.trainer.max_epochs}"),
         (optimizer.lr > 0 and optimizer.head_lr > 0, "optimizer.lr and optimizer.head_lr must be above 0"),
         (
+            not (config.model.compile and config.model.grad_checkpointing),
+            "model.compile contradicts model.grad_checkpointing: PyTorch does not compile blocks that are computed twice",
+        ),
+        (
             not (optimizer.recipe == "linear_probe" and optimizer.mitigation != "none"),
             f"optimizer.recipe linear_probe contradicts optimizer.mitigation {optimizer.mitigation}, which steers epochs",
         ),
