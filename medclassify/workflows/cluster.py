@@ -38,6 +38,11 @@ class Cluster:
         self._client, self.address = client, address
         self._run = uuid.uuid4().hex[:8]
 
+    @property
+    def start_worker(self) -> str:
+        """What starts a worker."""
+        return f"dask worker {'--scheduler-file ' * Path(self.address).is_file()}{self.address}"
+
     def threads(self) -> int:
         """Threads of all workers that are there now."""
         try:
@@ -148,7 +153,7 @@ class Cluster:
         if now - since > _NOBODY_S:
             raise RunError(
                 f"{self.address}: no worker has been there for {_NOBODY_S / 60:.0f} minutes. Start some "
-                f"(dask worker {self.address}) and the same command again: finished pieces are kept."
+                f"({self.start_worker}) and the same command again: finished pieces are kept."
             )
         return since
 
@@ -184,7 +189,7 @@ def connect(address: str) -> Iterator[Cluster]:
         if workers:
             say(f"Dask: {workers} worker{'' if workers == 1 else 's'}, {cluster.threads()} threads at {address}")
         else:
-            warn(f"{address} has no worker yet: waiting for one (dask worker {address})")
+            warn(f"{address}: no worker is there yet; waiting for one ({cluster.start_worker})")
         yield cluster
     finally:
         with suppress(Exception):
