@@ -7,11 +7,12 @@ from pathlib import Path
 from benchmarks.harness import NotMeasurableError
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-SEEDS = (0, 1, 2, 3, 4)
 DEFAULT = "head_then_full"
 
 RECIPES: dict[str, tuple[str, ...]] = {
     DEFAULT: (),
+    "linear_probe": ("--optimizer.recipe", "linear_probe"),
+    "gradual": ("--optimizer.recipe", "gradual", "--optimizer.layer_decay", "0.7"),
     "random": ("--model.weights", "none"),
 }
 """Recipes of this library, as words over the shipped config. The default has none."""
@@ -32,17 +33,24 @@ class Collection:
     Attributes:
         name: Its folder within the test data.
         config: The shipped config that fits it, below ``configs/``.
+        seeds: Of the runs. What draws the splits must not be chosen by results: these are the first five whose splits pass the
+            leakage check.
     """
 
     name: str
     config: str
+    seeds: tuple[int, ...]
 
     @property
     def config_path(self) -> Path:
         return REPOSITORY / "configs" / self.config
 
 
-COLLECTIONS = (Collection("nih", "nih_chestxray14.yaml"), Collection("cxr", "generic.yaml"))
+COLLECTIONS = (
+    Collection("nih", "nih_chestxray14.yaml", (0, 1, 2, 3, 4)),
+    # one patient of this collection has two ids with the same four images: seeds 3 to 7, 9 and 10 part them
+    Collection("cxr", "generic.yaml", (0, 1, 2, 8, 11)),
+)
 
 
 def overrides(collection: Collection, arm: str, seed: int, data: Path) -> list[str]:

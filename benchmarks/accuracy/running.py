@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from benchmarks.accuracy.arms import DEFAULT, PEERS, RECIPES, REPOSITORY, SEEDS, WEIGHTS, Collection, overrides, run_name
+from benchmarks.accuracy.arms import DEFAULT, PEERS, RECIPES, REPOSITORY, WEIGHTS, Collection, overrides, run_name
 from benchmarks.harness import NotMeasurableError
 
 
@@ -26,7 +26,7 @@ def complete(collection: Collection, arms: tuple[str, ...], data: Path, runs: Pa
     """
     for arm in arms:
         require_library(arm)
-    missing = [(seed, arm) for seed in SEEDS for arm in arms if not _finished(collection, arm, seed, data, runs)]
+    missing = [(seed, arm) for seed in collection.seeds for arm in arms if not _finished(collection, arm, seed, data, runs)]
     for done, (seed, arm) in enumerate(missing):
         name, started = run_name(collection, arm, seed), time.perf_counter()
         print(f"  {name} ({done + 1} of {len(missing)} missing runs) ...", flush=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import cache, partial
 
-from benchmarks.accuracy.arms import COLLECTIONS, DEFAULT, PEERS, RECIPES, SEEDS, Collection, data_folder, run_name, runs_folder
+from benchmarks.accuracy.arms import COLLECTIONS, DEFAULT, PEERS, RECIPES, Collection, data_folder, run_name, runs_folder
 from benchmarks.accuracy.comparison import Mean, difference, estimable, mean_auroc
 from benchmarks.accuracy.running import complete, is_finished
 from benchmarks.accuracy.scores import Scores, read_scores
@@ -77,7 +77,7 @@ def _runs(collection: Collection, arm: str, quick: bool) -> list[Scores]:
 def _read(collection: Collection, arm: str) -> list[Scores]:
     """The finished runs of an arm; their splits are those of the default's run of the same seed."""
     folder, found = runs_folder(), []
-    for seed in SEEDS:
+    for seed in collection.seeds:
         run, default = folder / run_name(collection, arm, seed), folder / run_name(collection, DEFAULT, seed)
         if is_finished(run) and is_finished(default):
             found.append(read_scores(run, seed, default / "manifest.parquet"))

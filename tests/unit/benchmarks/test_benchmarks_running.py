@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks.accuracy.arms import COLLECTIONS, DEFAULT, RECIPES, SEEDS, WEIGHTS, overrides, run_name
+from benchmarks.accuracy.arms import COLLECTIONS, DEFAULT, RECIPES, WEIGHTS, overrides, run_name
 from benchmarks.accuracy.running import complete, differences, require_library
 from benchmarks.harness import NotMeasurableError
 from benchmarks.suite import recipes
@@ -36,7 +36,7 @@ def runs(tmp_path: Path, data: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "runs"
     monkeypatch.setenv("MEDCLASSIFY_BENCHMARK_RUNS", str(folder))
     for number, arm in enumerate(RECIPES):
-        for seed in SEEDS:
+        for seed in NIH.seeds:
             plant(folder / run_name(NIH, arm, seed), data, arm, seed, signal=2.0 - number)
     recipes.recipes.cache_clear()
     return folder
@@ -115,7 +115,7 @@ def test_measures_from_planted_runs(runs: Path, capsys: pytest.CaptureFixture[st
 
 
 def test_a_default_that_is_far_from_the_best_misses_its_goal(runs: Path, data: Path):
-    for seed in SEEDS:
+    for seed in NIH.seeds:
         other = runs / run_name(NIH, "random", seed)
         table = pd.read_parquet(other / "predictions.parquet")
         table.assign(logit=table["target"] * 6 + table["logit"]).to_parquet(other / "predictions.parquet")
