@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 LEAST_RATIO = 2
 """How many times larger than the result an image must stay when it is halved (or decoded) by powers of two."""
 _BAND = 512
-"""Rows that are changed at once before they are halved: they stay in the processor's cache."""
+"""Rows that are worked on at once: they stay in the processor's cache."""
 _SPREAD = 7  # 8-bit values are averaged as 15-bit ones
 
 Ready = Callable[[NDArray[Any], slice], None]
@@ -72,8 +72,7 @@ def _halved(image: NDArray[Any], step: int, ready: Ready | None, *, rounded: boo
             ready(whole, slice(0, rows))
         return whole
     halved = np.empty((-(-rows // step), -(-columns // step)), np.float32)
-    untouched = rounded and not ready and image.itemsize > 1
-    rows_at_once = rows if untouched else max(_BAND, step)
+    rows_at_once = max(_BAND, step)
     for top in range(0, rows, rows_at_once):
         place = slice(top, min(top + rows_at_once, rows))
         band: NDArray[Any] = image[place]
