@@ -19,7 +19,9 @@ def sections(repository: Path) -> dict[str, str]:
 
 
 def test_the_verbs_are_those_of_the_contract():
-    assert [verb.name for verb in VERBS] == ["index", "plan", "prepare", "fit", "evaluate", "predict", "audit", "explain", "review", "verify"]
+    assert [verb.name for verb in VERBS] == [
+        *("index", "plan", "prepare", "fit", "tune-hparams", "evaluate", "predict", "audit", "explain", "review", "verify")
+    ]
 
 
 @every_verb

@@ -8,7 +8,10 @@ from pathlib import Path
 import pytest
 
 HEAVY = {"torch", "torchvision", "lightning", "pytorch_lightning", "monai", "timm", "pydicom"}
-LIGHT = ["errors", "records", "config", "runs", "manifest", "metrics", "calibration", "audit", "review", "display", "planning"]
+LIGHT = [
+    *("errors", "records", "config", "runs", "manifest", "metrics", "calibration", "audit", "review", "display"),
+    *("planning", "search"),
+]
 SLOW_TO_IMPORT = {"pandas", "scipy", "sklearn", "statsmodels", "matplotlib", "sqlalchemy", "cv2", "imagecodecs", "pyarrow"}
 
 

@@ -1,6 +1,6 @@
 """The verbs, one module each: what it takes, and the one workflow it calls."""
 
-from medclassify.cli.verbs import audit, evaluate, explain, fit, index, plan, predict, prepare, review, verify
+from medclassify.cli.verbs import audit, evaluate, explain, fit, index, plan, predict, prepare, review, tune_hparams, verify
 from medclassify.cli.verbs.verb import Verb
 
 VERBS = (
@@ -8,6 +8,7 @@ VERBS = (
     plan.VERB,
     prepare.VERB,
     fit.VERB,
+    tune_hparams.VERB,
     evaluate.VERB,
     predict.VERB,
     audit.VERB,
