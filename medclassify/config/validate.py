@@ -18,6 +18,7 @@ def validate(config: Config, where: str) -> None:
     default = OptimizerConfig()
     of_epochs = ("loss", "mixup", "mitigation", "start_size")
     untrained = [f"optimizer.{key}" for key in of_epochs if getattr(optimizer, key) != getattr(default, key)]
+    untrained += ["model.compile"] if config.model.compile else []
     checks = [
         (all(share > 0 for share in shares), f"data.fractions must all be above 0, received {shares}"),
         (abs(sum(shares) - 1) < 1e-6, f"data.fractions must add up to 1, received {sum(shares):.4g}"),

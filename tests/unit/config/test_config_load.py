@@ -65,6 +65,11 @@ def test_yaml_round_trip(tmp_path: Path) -> None:
         ),
         ("data: {uncertain: {default: soft}}\noptimizer: {recipe: linear_probe}", [], "contradicts data.uncertain soft"),
         ("model: {compile: true, grad_checkpointing: true}", [], "model.compile contradicts model.grad_checkpointing"),
+        (
+            "model: {compile: true}\noptimizer: {recipe: linear_probe}",
+            [],
+            "linear_probe contradicts model.compile: it has no epochs",
+        ),
         ("optimizer: {layer_decay: 0}", [], r"optimizer\.layer_decay must be in \(0, 1\], received 0"),
         ("model: {weights: none}\noptimizer: {batch_norm: frozen}", [], "batch_norm frozen contradicts model.weights none"),
         ("optimizer: {head_warmup: probe}", [], r"optimizer\.head_warmup is not known"),
