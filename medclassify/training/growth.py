@@ -61,8 +61,9 @@ def growth_notes(settings: OptimizerConfig, full: int, epochs: int) -> tuple[str
     if settings.start_size is None:
         return ()
     stages = growth_stages(settings.start_size, full, epochs)
-    sizes = ", ".join(f"{stage.size} pixels from epoch {stage.first_epoch + 1}" for stage in stages)
-    return (f"train images grow: {sizes}; augmentation and dropout from a third, mixup from 0; tune images have {full}",)
+    sizes = ", ".join(f"{stage.size} from epoch {stage.first_epoch + 1}" for stage in stages)
+    mixup = ", mixup from 0" if settings.mixup else ""
+    return (f"train images grow: {sizes} pixels; augmentation and dropout from a third{mixup}; tune images have {full}",)
 
 
 def require_growth(settings: OptimizerConfig, image_size: int) -> None:

@@ -19,7 +19,7 @@ from medclassify.records import Split
 from medclassify.training.group_dro import GroupDRO
 from medclassify.workflows.console import say, warn
 
-_FEW = 50
+FEW = 50  # train images: a subgroup with fewer is told
 _NAMED = 4
 _NOTHING = "no finding"
 
@@ -89,9 +89,9 @@ def mitigate(manifest: Manifest, train: PreparedDataset, config: Config) -> Miti
     notes = [f"bias mitigation: {mitigation_words(settings)} ({listed} images)", *regrouped, _drawn(order, names)]
     for line in notes:
         say(line)
-    few = [f"{level} ({size})" for level, size in zip(levels, sizes, strict=True) if size < _FEW]
+    few = [f"{level} ({size})" for level, size in zip(levels, sizes, strict=True) if size < FEW]
     if few:
-        notes.append(f"{name}: subgroups with fewer than {_FEW} train images may be learnt by heart: {', '.join(few)}")
+        notes.append(f"{name}: subgroups with fewer than {FEW} train images may be learnt by heart: {', '.join(few)}")
         warn(notes[-1])
     robust = GroupDRO(torch.from_numpy(groups), levels) if settings.mitigation == "group_dro" else None
     return Mitigation(order, robust, tuple(note.strip() for note in notes))
