@@ -61,8 +61,8 @@ def cluster(folder: Path, environment: dict[str, str], workers: int, *options: s
     (folder / "preload.py").write_text(FAULTY)
     file = folder / "scheduler.json"
     scheduler = start("scheduler", "scheduler", "--host", "127.0.0.1", "--port", "0", "--scheduler-file", str(file))
-    plan = ["worker", "--scheduler-file", str(file), "--nthreads", "1", "--preload", str(folder / "preload.py"), *options]
-    plan += ["--local-directory", str(folder / "scratch")]
+    plan = ["worker", "--scheduler-file", str(file), "--nthreads", "1", "--death-timeout", "30"]
+    plan += ["--preload", str(folder / "preload.py"), "--local-directory", str(folder / "scratch"), *options]
     started = [start(f"worker{number}", *plan) for number in range(workers)]
     try:
         until = time.monotonic() + 60
@@ -72,9 +72,13 @@ def cluster(folder: Path, environment: dict[str, str], workers: int, *options: s
         yield Site(str(file), started, folder)
     finally:
         for process in (*started, scheduler):
-            process.kill() if "--no-nanny" in options or process is scheduler else process.terminate()
+            process.kill() if "--no-nanny" in options else process.terminate()
         for process in (*started, scheduler):
-            process.wait(timeout=60)
+            try:
+                process.wait(timeout=15)
+            except subprocess.TimeoutExpired:  # a nanny that was just starting a worker
+                process.kill()
+                process.wait()
 
 
 @pytest.fixture
