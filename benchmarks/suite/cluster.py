@@ -55,7 +55,9 @@ def prepare_vs_local(quick: bool) -> Measure:
 
 @contextmanager
 def _workers(folder: Path) -> Iterator[str]:
-    file = folder / "scheduler.json"
+    from medclassify.runs import worker_environment
+
+    file, environment = folder / "scheduler.json", worker_environment()
 
     def start(what: str, *words: str) -> subprocess.Popen[bytes]:
         command = [
@@ -67,7 +69,7 @@ def _workers(folder: Path) -> Iterator[str]:
             "--no-dashboard",
             *words,
         ]
-        return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=folder)
+        return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=folder, env=environment)
 
     started = [start("scheduler", "--host", "127.0.0.1", "--port", "0")]
     started += [start("worker", "--nthreads", "1", "--no-nanny") for _ in range(_WORKERS)]
