@@ -60,6 +60,10 @@ def test_a_side_that_cannot_grow_is_refused() -> None:
 class Seen(Classifier):
     """Writes down what each step and each evaluation was shown."""
 
+    steps: list[tuple[int, int, float, float, float]]
+    evaluated: set[int]
+    stop_at: int
+
     def training_step(self, batch: dict[str, torch.Tensor], batch_idx: int) -> torch.Tensor:
         epoch, dropout = self.current_epoch, round(self.network.drop_rate, 3)
         self.steps.append((epoch, batch["image"].shape[-1], self._data.augment.transforms[0].strength, dropout, self.mixup))
