@@ -37,17 +37,18 @@ def minus_best(collection: Collection, quick: bool) -> Measure:
     means = {arm: mean_auroc(runs, findings) for arm, runs in arms.items()}
     best = max(means, key=lambda arm: means[arm].value)
     default = means[DEFAULT]
-    gap = default.value - means[best].value
     listed = ", ".join(f"{arm} {mean.value:.3f}" for arm, mean in means.items())
     note = f"mean AUROC of {', '.join(findings)}: {listed}; best {best}; {_about(default)}"
-    paired = difference(arms[DEFAULT], arms[best], findings) if best != DEFAULT else None
-    low, high = (paired.low, paired.high) if paired else (gap, gap)
-    return Measure(f"{collection.name}_default_minus_best", gap, -default.half_width, "higher", note, low, high)
+    key, goal = f"{collection.name}_default_minus_best", -default.half_width
+    if best == DEFAULT:
+        return Measure(key, 0.0, goal, "higher", note, 0.0, 0.0)
+    gap = difference(arms[DEFAULT], arms[best], findings)
+    return Measure(key, gap.value, goal, "higher", note, gap.low, gap.high)
 
 
 def minus_arm(collection: Collection, arm: str, quick: bool) -> Measure:
     """The default's mean AUROC minus another arm's, on the same samples; low and high are the 95 % interval."""
-    both = {DEFAULT: recipes(collection, quick)[DEFAULT], arm: _runs(collection, arm, quick)}
+    both = _of_common_seeds({DEFAULT: recipes(collection, quick)[DEFAULT], arm: _runs(collection, arm, quick)})
     if arm in PEERS:
         print("\n" + markdown(collection.name, both) + "\n", flush=True)
     findings = estimable(both)
@@ -84,6 +85,13 @@ def _read(collection: Collection, arm: str) -> list[Scores]:
     if arm == DEFAULT and len(found) < 2:
         raise NotMeasurableError(f"{len(found)} finished runs of {collection.name} in {folder}; two are needed")
     return found
+
+
+def _of_common_seeds(arms: dict[str, list[Scores]]) -> dict[str, list[Scores]]:
+    common = set.intersection(*({run.seed for run in runs} for runs in arms.values()))
+    if len(common) < 2:
+        raise NotMeasurableError(f"{' and '.join(arms)} have {len(common)} finished seeds in common; two are needed")
+    return {arm: [run for run in runs if run.seed in common] for arm, runs in arms.items()}
 
 
 def _about(mean: Mean) -> str:
