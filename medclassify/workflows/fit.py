@@ -138,7 +138,7 @@ def _lead(config: Config, config_path: Path, leader: Leader, resume: bool) -> Fi
         )
         seconds = time.monotonic() - started
         write_json(run.metrics, metrics_json(audit, learnt, seconds))
-        write_provenance(run, {**facts.provenance, "seconds": round(seconds, 1)})
+        write_provenance(run, {**facts.provenance, "ranks": leader.ranks.number, "seconds": round(seconds, 1)})
     return Fitted(run, audit, seconds)
 
 

@@ -98,6 +98,7 @@ def two(state, small_config: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     done = finish(start((*words, "--data.batch_size", "8"), state, folder))
     assert done.returncode == 0, done.stderr
     assert "ranks: 2 on one machine, 8 images each, 16 a step" in done.stdout
+    assert json.loads((folder / "run" / "provenance.json").read_text())["ranks"] == 2
     assert done.stdout.count("kept epoch") == 1 and done.stdout.count("wrote run") == 1 and "rank 1" not in done.stderr
     return folder / "run"
 
