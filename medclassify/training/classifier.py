@@ -104,7 +104,7 @@ class Classifier(LightningModule):
             loss = mean_of_known(losses, known)
         else:
             loss = self.group_dro(losses, known, batch["index"])
-            self.log_dict(self.group_dro.weights(), on_step=False, on_epoch=True, batch_size=1)
+            self.log_dict(self.group_dro.weights(), on_step=True, on_epoch=False)  # an epoch's row has its last
         self.log("train_loss", loss, prog_bar=True, on_step=True, on_epoch=True, batch_size=len(batch["image"]))
         return loss
 

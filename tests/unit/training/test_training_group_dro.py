@@ -1,6 +1,7 @@
 """Group DRO: its weights by hand, its effect on the worst group, its sum over ranks, and its place in a checkpoint."""
 
 import math
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -88,7 +89,18 @@ def test_two_ranks_hold_the_weights_and_the_gradient_of_one(tmp_path: Path) -> N
     torch.testing.assert_close(torch.cat([first["grad"], second["grad"]]) / 2, losses.grad)
 
 
-def _fit(folder: Path, *, dro: bool, stop_at: int | None = None, resume: bool = False) -> tuple[Classifier, list[dict]]:
+class Stopped(Classifier):
+    """Is told to stop in the middle of a step."""
+
+    stop_at: int
+
+    def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
+        if self.global_step == self.stop_at:
+            signal.raise_signal(signal.SIGTERM)  # the step is finished and saved
+        return super().training_step(batch, batch_idx)
+
+
+def _fit(folder: Path, *, dro: bool, stop_at: int = -1, resume: bool = False) -> tuple[Classifier, list[dict]]:
     generator = np.random.default_rng(0)
     images = generator.integers(0, 255, (48, 1, 32, 32), dtype=np.uint8)
     targets, known = (np.arange(48) % 2)[:, None].astype(float), np.ones((48, 1), bool)
@@ -108,18 +120,12 @@ def _fit(folder: Path, *, dro: bool, stop_at: int | None = None, resume: bool = 
     )
     weights = GroupDRO(torch.from_numpy(groups), LEVELS) if dro else None
     network = create_network("test_efficientnet", 1)
-    classifier = Classifier(network, ("a",), "multilabel", OptimizerConfig(), torch.ones(1), weights)
-    if stop_at is not None:
-        classifier.on_train_batch_end = lambda *_: _stop(classifier, stop_at)  # type: ignore[method-assign]
+    classifier = Stopped(network, ("a",), "multilabel", OptimizerConfig(), torch.ones(1), weights)
+    classifier.stop_at = stop_at
     run = RunLayout(folder)
     resumed = run.last_checkpoint if resume else None
     result = fine_tune(classifier, data, config, run, monitor="tune_auroc", resume=resumed, say=lambda _: None)
     return classifier, [dict(row) for row in result.history]
-
-
-def _stop(classifier: Classifier, step: int) -> None:
-    if classifier.global_step == step:
-        raise SystemExit  # as Ctrl-C
 
 
 def test_weights_stand_in_the_history_and_a_resumed_run_ends_with_those_of_an_unbroken_one(tmp_path: Path) -> None:
@@ -127,8 +133,9 @@ def test_weights_stand_in_the_history_and_a_resumed_run_ends_with_those_of_an_un
     assert whole.group_dro is not None
     shares = [[row[f"weight_{level}"] for level in LEVELS] for row in history]
     assert len(shares) == 3 and all(sum(row) == pytest.approx(1) for row in shares) and shares[0] != shares[2]
+    assert whole.group_dro.shares.tolist() in shares  # of the epoch that was kept
     with pytest.raises(KeyboardInterrupt):
-        _fit(tmp_path / "broken", dro=True, stop_at=10)
+        _fit(tmp_path / "broken", dro=True, stop_at=9)
     resumed, again = _fit(tmp_path / "broken", dro=True, resume=True)
     assert resumed.group_dro is not None
     assert [[row[f"weight_{level}"] for level in LEVELS] for row in again] == shares
