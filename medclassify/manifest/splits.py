@@ -1,7 +1,7 @@
 """Which patient belongs to which split."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Literal
 
@@ -22,6 +22,7 @@ def assign_splits(
     fractions: FractionsConfig | Mapping[str, float],
     seed: int,
     mode: Literal["auto", "random"] = "auto",
+    together: Sequence[tuple[str, str]] = (),
 ) -> Manifest:
     """Gives every sample a split; all samples of a patient get the same.
 
@@ -37,6 +38,7 @@ def assign_splits(
         fractions: Share of patients in each split.
         seed: Of the draw.
         mode: ``random`` forgets published splits.
+        together: Pairs of samples that show one picture; their patients are drawn as one. A published split is not changed.
 
     Returns:
         The manifest with every ``split`` filled, and a note of what was done.
@@ -48,11 +50,12 @@ def assign_splits(
     if mode not in ("auto", "random"):
         raise SplitError(f"data.split must be auto or random, received {mode!r}.")
     split = manifest.frame["split"].astype("str")
+    unit = _drawn_as_one(manifest.frame, together)
     if mode == "random" or split.isna().all():
-        drawn, note = _draw(manifest, pd.Series(True, index=split.index), shares, seed)
+        drawn, note = _draw(manifest, unit, pd.Series(True, index=split.index), shares, seed)
         note = f"split: drawn with seed {seed}; {note}"
     else:
-        drawn, note = _complete(manifest, split, shares, seed)
+        drawn, note = _complete(manifest, unit, split, shares, seed)
     return replace(manifest, frame=manifest.frame.assign(split=drawn), notes=(*manifest.notes, note))
 
 
@@ -111,7 +114,9 @@ def _checked(fractions: FractionsConfig | Mapping[str, float]) -> dict[Split, fl
     return shares
 
 
-def _complete(manifest: Manifest, split: pd.Series, shares: dict[Split, float], seed: int) -> tuple[pd.Series, str]:
+def _complete(
+    manifest: Manifest, unit: pd.Series, split: pd.Series, shares: dict[Split, float], seed: int
+) -> tuple[pd.Series, str]:
     """Keeps published splits and draws what they lack out of train."""
     of_patient = pd.DataFrame({"patient": manifest.frame["patient_id"], "split": split}).dropna().drop_duplicates("patient")
     followed = split.fillna(manifest.frame["patient_id"].map(of_patient.set_index("patient")["split"]).astype("str"))
@@ -123,27 +128,45 @@ def _complete(manifest: Manifest, split: pd.Series, shares: dict[Split, float], 
     note += f"; {blank} images without one follow their patient or count as train" if blank else ""
     if not pool.any():
         return followed, note + "."
-    drawn, how = _draw(manifest, pool, lacking, seed)
+    drawn, how = _draw(manifest, unit, pool, lacking, seed)
     return followed.where(~pool, drawn), f"{note}; its train patients were divided with seed {seed}: {how}"
 
 
-def _draw(manifest: Manifest, pool: pd.Series, shares: dict[Split, float], seed: int) -> tuple[pd.Series, str]:
-    """Draws a split for the samples in ``pool``, patients kept whole."""
+def _drawn_as_one(frame: pd.DataFrame, together: Sequence[tuple[str, str]]) -> pd.Series:
+    """Who is drawn with whom: each sample's patient, one name for all patients that pairs of samples join."""
+    patient = frame["patient_id"]
+    of_sample = dict(zip(frame["sample_id"], patient, strict=True))
+    joined: dict[str, str] = {}
+
+    def leader(name: str) -> str:
+        while name in joined:
+            name = joined[name]
+        return name
+
+    for first, second in together:
+        one, other = leader(of_sample[first]), leader(of_sample[second])
+        if one != other:
+            joined[other] = one
+    return patient.map(lambda name: leader(name)) if joined else patient
+
+
+def _draw(manifest: Manifest, unit: pd.Series, pool: pd.Series, shares: dict[Split, float], seed: int) -> tuple[pd.Series, str]:
+    """Draws a split for the samples in ``pool``; the samples of a unit (a patient, or several) stay together."""
     active = [split for split, share in shares.items() if share > 0]
-    frame = manifest.frame[pool].sort_values("sample_id")
-    codes, patients = pd.factorize(frame["patient_id"])
+    frame = manifest.frame[pool].assign(unit=unit[pool]).sort_values("sample_id")
+    codes, patients = pd.factorize(frame["unit"])
     if len(patients) < len(active):
         raise SplitError(
             f"{manifest.source}: {len(patients)} patients cannot fill {len(active)} splits "
             f"({', '.join(active)}). Give more patients, or set a share in data.fractions to 0."
         )
     # The first sample of a patient stands for it: unlike the hashed id it does not depend on the key file.
-    first = frame["sample_id"][~frame["patient_id"].duplicated()]
+    first = frame["sample_id"][~frame["unit"].duplicated()]
     order = np.argsort([hashlib.sha256(f"{seed}\x1f{sample}".encode()).hexdigest() for sample in first], kind="stable")
     weights = np.array([shares[split] for split in active])
     of_patient = np.empty(len(patients), np.int64)
     of_patient[order] = stratify(_patient_labels(frame, codes, manifest.findings)[order], weights / weights.sum())
-    counts = np.bincount(of_patient, minlength=len(active))
+    counts = frame["patient_id"].groupby(of_patient[codes]).nunique().reindex(range(len(active)), fill_value=0)
     note = ", ".join(f"{split.value} {n}" for split, n in zip(active, counts, strict=True)) + " patients."
     names = np.array([split.value for split in active])[of_patient[codes]]
     return pd.Series(names, index=frame.index, dtype="str").reindex(pool.index), note

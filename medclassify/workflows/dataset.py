@@ -1,7 +1,8 @@
 """Indexed samples to a dataset that may be learnt from: split, prepared, and checked for leakage before anything learns."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 
 from medclassify.config import Config
 from medclassify.data import PreparedDataset, PreparedStore, prepare_store
@@ -64,14 +65,11 @@ def make_dataset(indexed: Indexed, config: Config, preprocessing: Preprocessing,
         manifest, ambiguous = one_finding_each(manifest)
         exclusions += ambiguous
         report_exclusions(ambiguous)
-    manifest = assign_splits(manifest, fractions=config.data.fractions, seed=config.seed_everything, mode=config.data.split)
-    require_no_leakage(check_leakage(manifest), config.data.allow_leakage)  # before minutes go into decoding
+    split = partial(assign_splits, fractions=config.data.fractions, seed=config.seed_everything, mode=config.data.split)
+    require_no_leakage(check_leakage(split(manifest)), config.data.allow_leakage)  # before minutes go into decoding
     store, unreadable = prepare(manifest, preprocessing, decode)
     report_exclusions(unreadable)
-    manifest = keep_samples(manifest, store.index["sample_id"])
-    hashes = dict(zip(store.index["sample_id"], store.index["pixel_sha256"], strict=True))
-    patients = dict(zip(manifest.frame["sample_id"], manifest.frame["patient_id"], strict=True))
-    leakage = check_leakage(manifest, pixel_hashes=hashes, alike=find_alike(store, patients))
+    manifest, leakage = _split_by_picture(keep_samples(manifest, store.index["sample_id"]), store, split)
     require_no_leakage(leakage, config.data.allow_leakage)
     if config.data.allow_leakage and not leakage.clean:
         warn(f"patients or images cross splits, allowed because: {config.data.allow_leakage}")
@@ -90,6 +88,33 @@ def make_dataset(indexed: Indexed, config: Config, preprocessing: Preprocessing,
     for line in warnings:
         warn(line)
     return Dataset(manifest, store, (*exclusions, *unreadable), leakage, tuple(warnings), indexed.synthetic)
+
+
+def _split_by_picture(
+    manifest: Manifest, store: PreparedStore, split: Callable[..., Manifest]
+) -> tuple[Manifest, LeakageReport]:
+    """Splits by patient, and by picture where patients share one: a split that parts a picture's copies is drawn again.
+
+    Two ids of one patient, most often; a published split is left as it is, and then refused.
+    """
+    hashes = dict(zip(store.index["sample_id"], store.index["pixel_sha256"], strict=True))
+    alike = find_alike(store, dict(zip(manifest.frame["sample_id"], manifest.frame["patient_id"], strict=True)))
+    check = partial(check_leakage, pixel_hashes=hashes, alike=alike)
+    drawn = split(manifest)
+    leakage = check(drawn)
+    if {finding.check for finding in leakage.findings} & {"pixel_hash", "near_duplicate"}:
+        pairs = [(pair.first, pair.second) for pair in alike] + _equal(hashes)
+        again = split(manifest, together=pairs)
+        if len((mended := check(again)).findings) < len(leakage.findings):
+            note = f"patients whose images show one picture are kept in one split ({len(pairs)} pairs of images)"
+            return again, replace(mended, notes=(note, *mended.notes))
+    return drawn, leakage
+
+
+def _equal(hashes: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Each sample with the first that has the same pixels."""
+    first: dict[str, str] = {}
+    return [(first[pixels], sample) for sample, pixels in hashes.items() if first.setdefault(pixels, sample) != sample]
 
 
 def prepare(

@@ -1,3 +1,4 @@
+import re
 from collections.abc import Callable
 
 import numpy as np
@@ -208,3 +209,27 @@ def test_splits_are_text_without_gaps(manifest_of: ManifestOf) -> None:
     split = assign_splits(published(manifest_of, [None] * 40), fractions=EVEN, seed=0).frame["split"]
     assert split.dtype == pd.StringDtype(na_value=np.nan)
     assert split.notna().all()
+
+
+@PURE
+@given(seed=st.integers(0, 10_000))
+def test_patients_joined_by_pairs_of_samples_are_drawn_as_one(manifest_of: ManifestOf, seed: int) -> None:
+    manifest = manifest_of(some_patients(60, seed), ("effusion", "edema"))
+    first = manifest.frame.drop_duplicates("patient_id")["sample_id"].tolist()
+    chain = [(first[0], first[7]), (first[7], first[21]), (first[40], first[21]), (first[0], first[40])]
+    split = assign_splits(manifest, fractions=EVEN, seed=seed, together=chain).frame
+    assert (split.groupby("patient_id")["split"].nunique() == 1).all()
+    of_sample = split.set_index("sample_id")["split"]
+    assert of_sample[[first[0], first[7], first[21], first[40]]].nunique() == 1
+    note = assign_splits(manifest, fractions=EVEN, seed=seed, together=chain).notes[-1]
+    assert sum(int(n) for n in re.findall(r"(?:train|tune|calibrate|test) (\d+)", note)) == 60  # patients, joined or not
+
+
+def test_pairs_do_not_move_what_is_published(manifest_of: ManifestOf) -> None:
+    rows = [{"path": f"/{n}", "patient_id": f"p{n}", "effusion": n % 2, "split": "test" if n < 20 else None} for n in range(80)]
+    manifest = manifest_of(rows)
+    ids = manifest.frame["sample_id"]
+    split = assign_splits(manifest, fractions=EVEN, seed=1, together=[(ids[0], ids[50]), (ids[30], ids[60])]).frame["split"]
+    assert (split[:20] == "test").all()
+    assert (split[20:] != "test").all()
+    assert split[30] == split[60]
