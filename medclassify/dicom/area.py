@@ -27,7 +27,7 @@ def shrink_by_area(
     width: int,
     *,
     ready: Ready | None = None,
-    rounded: bool = False,
+    rounding: float = 0,
     decoded_at: int = 1,
     original: tuple[int, int] | None = None,
 ) -> NDArray[np.float32]:
@@ -39,10 +39,11 @@ def shrink_by_area(
         image: Numbers (H, W), at least as large as the result.
         height: Rows of the result.
         width: Columns of the result.
-        ready: Called with rows of the image and their place, before they are averaged: as they are where ``rounded`` means are
-            made of them, else as float32.
-        rounded: Whether means of 16-bit integers may be rounded to whole numbers each time, which takes half the time; those
-            of uint8 are rounded to a 128th.
+        ready: Called with rows of the image and their place, before they are averaged: as they are where means of them may be
+            rounded, else as float32.
+        rounding: How far a halving may be rounded, in values of the image. From 1/2 on, means of 16-bit integers are whole
+            numbers, which takes half the time, and those of uint8 are after the first of several halvings, which takes a
+            fifth (an eighth too high on average). From 1/128 on, means of uint8 are rounded to that.
         decoded_at: 2ⁿ where ``image`` is the n-th reduced resolution of a wavelet codec, whose pixels are centred on every
             2ⁿ-th pixel of the original, not between them.
         original: (rows, columns) of the original of such an image.
@@ -52,18 +53,19 @@ def shrink_by_area(
     """
     rows, columns = image.shape
     step = 1 << halvings(rows / height, columns / width)
-    rounded = rounded and step > 1 and image.dtype in (np.uint8, np.uint16, np.int16)
-    values = _halved(image, step, ready, rounded=rounded)
+    least = {np.dtype(np.uint8): 1 / (1 << _SPREAD), np.dtype(np.uint16): 1 / 2, np.dtype(np.int16): 1 / 2}
+    integers = step > 1 and rounding >= least.get(image.dtype, np.inf)
+    values = _halved(image, step, ready, integers=integers, coarse=rounding >= 1 / 2)
     unit, extent = step * decoded_at, original or (rows, columns)
     start = (decoded_at - 1) / 2 / unit  # the first pixel of a reduced resolution covers (2ⁿ − 1) / 2 pixels before the image
     by_row = _overlaps(extent[0] / unit, values.shape[0], height, start)
     by_column = _overlaps(extent[1] / unit, values.shape[1], width, start)
     lying = by_column @ cv2.transpose(by_row @ values)  # cv2: numpy takes fifteen times as long where sides are powers of two
     small = np.asarray(cv2.transpose(lying))
-    return small * np.float32(1 / (1 << _SPREAD)) if rounded and image.dtype == np.uint8 else small
+    return small * np.float32(1 / (1 << _SPREAD)) if integers and image.dtype == np.uint8 else small
 
 
-def _halved(image: NDArray[Any], step: int, ready: Ready | None, *, rounded: bool) -> NDArray[np.float32]:
+def _halved(image: NDArray[Any], step: int, ready: Ready | None, *, integers: bool, coarse: bool) -> NDArray[np.float32]:
     """Means of blocks of step × step; one that is not whole is filled up with copies of the edge."""
     rows, columns = image.shape
     if step == 1:
@@ -76,25 +78,28 @@ def _halved(image: NDArray[Any], step: int, ready: Ready | None, *, rounded: boo
     for top in range(0, rows, rows_at_once):
         place = slice(top, min(top + rows_at_once, rows))
         band: NDArray[Any] = image[place]
-        if ready or not rounded:
-            band = band.astype(band.dtype if rounded else np.float32)
+        if ready or not integers:
+            band = band.astype(band.dtype if integers else np.float32)
         if ready:
             ready(band, place)
-        halved[top // step : -(-place.stop // step)] = _blocks(band, step)
+        halved[top // step : -(-place.stop // step)] = _blocks(band, step, coarse=coarse)
     return halved
 
 
-def _blocks(band: NDArray[Any], step: int) -> NDArray[Any]:
+def _blocks(band: NDArray[Any], step: int, *, coarse: bool) -> NDArray[Any]:
     """Means of blocks of some rows; bytes become 128ths in 16 bits."""
     for axis in (0, 1):
         beyond = band.shape[axis] % step
         if beyond:
             inner, edge = np.split(band, [-beyond], axis)
             filled = edge.take(np.minimum(range(step), beyond - 1), axis)
-            return np.concatenate([_blocks(part, step) for part in (inner, filled) if part.size], axis)
+            return np.concatenate([_blocks(part, step, coarse=coarse) for part in (inner, filled) if part.size], axis)
+    if band.dtype == np.uint8:
+        if coarse and step > 2:
+            band, step = _halved_numbers(band), step // 2
+        band, step = _halved_bytes(band), step // 2
     while step > 1:
-        halve = _halved_bytes if band.dtype == np.uint8 else _halved_numbers
-        band, step = halve(band), step // 2
+        band, step = _halved_numbers(band), step // 2
     return band
 
 

@@ -30,9 +30,10 @@ from medclassify.dicom.values import Window, finish, modality_values, padding_of
 from medclassify.dicom.voi import percentile_range
 from medclassify.records import DicomImage, InstanceHeader
 
-_FINE = 2048
-"""Where so many stored values or more lie between black and white, a mean that is rounded to one of them moves grey by less
-than a sixteenth of a level of 255."""
+_FINE = {1: 192, 2: 2048}
+"""Bytes a value → how many stored values at least lie between black and white where a mean may be rounded to one of them. It
+moves grey by less than a sixteenth of a level of 255 in 16 bits, and in 8 by less than two thirds of one, an eighth on average:
+less than the step between two stored values, and than what a lossy codec changes."""
 
 
 class Shrunk(NamedTuple):
@@ -150,8 +151,8 @@ def _along(
         ends = line.stored(line.ends)
     ready, whole = _made_ready(stored.pixels, ends or (lowest, highest), (lowest, highest), mask, padding, line.dark_is_high)
     original = (facts.rows, facts.columns)
-    rounded = whole and (stored.pixels.itemsize == 1 or (ends is not None and ends[1] - ends[0] >= _FINE))
-    small = shrink_by_area(stored.pixels, *size, ready=ready, rounded=rounded, decoded_at=stored.reduction, original=original)
+    rounding = _rounding(stored.pixels.itemsize, ends) if whole else 0
+    small = shrink_by_area(stored.pixels, *size, ready=ready, rounding=rounding, decoded_at=stored.reduction, original=original)
     applied = list(stored.applied)
     if mask is not None:
         applied.append(f"padding ({np.count_nonzero(mask) / mask.size:.1%} of the pixels) set to the darkest value")
@@ -161,6 +162,12 @@ def _along(
     low, high = sorted((line.value(lowest), line.value(highest)))
     values.extremes, values.span = (low, high), span
     return values
+
+
+def _rounding(bytes_each: int, ends: tuple[float, float] | None) -> float:
+    if ends is not None and ends[1] - ends[0] >= _FINE[bytes_each]:
+        return 1 / 2
+    return 1 / 128 if bytes_each == 1 else 0
 
 
 def _made_ready(

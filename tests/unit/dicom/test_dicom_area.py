@@ -22,14 +22,30 @@ def test_equals_area_interpolation_of_the_whole_image(shape) -> None:
 
 
 @pytest.mark.parametrize(
-    ("dtype", "tolerance"), [(np.uint8, 1 / 64), (np.uint16, 1), (np.int16, 1), (np.float32, 1e-3), (np.int8, 0)]
+    ("dtype", "rounding", "tolerance"),
+    [
+        (np.uint8, 1 / 128, 1 / 64),
+        (np.uint8, 1 / 2, 1 / 2 + 1 / 64),
+        (np.uint16, 1 / 2, 1),
+        (np.int16, 1 / 2, 1),
+        (np.uint16, 1 / 128, 0),
+        (np.float32, 1 / 2, 1e-3),
+        (np.int8, 1 / 2, 0),
+    ],
 )
 @pytest.mark.parametrize("shape", [(512, 512), (517, 401)])
-def test_rounded_means_are_as_near_as_they_say(dtype, tolerance, shape) -> None:
+def test_rounded_means_are_as_near_as_they_say(dtype, rounding, tolerance, shape) -> None:
     pixels = (image(*shape) >> (4 if np.dtype(dtype).itemsize == 1 else 0)).astype(dtype)
-    exact, rounded = shrink_by_area(pixels, 60, 50), shrink_by_area(pixels, 60, 50, rounded=True)
+    exact, rounded = shrink_by_area(pixels, 60, 50), shrink_by_area(pixels, 60, 50, rounding=rounding)
     assert np.abs(rounded - exact).max() <= tolerance
-    assert not np.array_equal(rounded, exact) or dtype not in (np.uint16, np.int16)
+    assert not np.array_equal(rounded, exact) or tolerance < 1 / 2
+
+
+def test_rounding_bytes_lifts_noise_by_an_eighth_and_leaves_the_rest() -> None:
+    noise = np.random.default_rng(3).integers(0, 256, (1024, 1024), dtype=np.uint8)
+    assert shrink_by_area(noise, 64, 64, rounding=1 / 2).mean() - noise.mean() == pytest.approx(1 / 8, abs=0.01)
+    steps = np.kron(noise[:64, :64], np.ones((16, 16), np.uint8))
+    np.testing.assert_array_equal(shrink_by_area(steps, 64, 64, rounding=1 / 2), noise[:64, :64])
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.int8, np.uint16, np.int16, np.float32])
