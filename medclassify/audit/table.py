@@ -17,7 +17,11 @@ from medclassify.records import Split
 TARGETS = ("target", "label_value", "label")
 SCORES = ("prob_cal", "probability", "score")
 ONLY_FINDING = "finding"
-_ROLES = ("sample_id", "patient_id", "finding", "logit", "prob_raw", "threshold", "decision", "split", *TARGETS, *SCORES)
+_ROLES = (
+    *("sample_id", "patient_id", "finding", "logit", "prob_raw", "threshold", "decision", "split", "conformal_set"),
+    *TARGETS,
+    *SCORES,
+)
 
 
 @dataclass(frozen=True, eq=False)

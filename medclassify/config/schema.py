@@ -221,11 +221,14 @@ class CalibrationConfig:
             ``temperature``, ``platt`` or ``none``.
         criterion: The rule of the operating point.
         target: The sensitivity or specificity to hold; not used by ``youden``.
+        conformal_alpha: The share of samples with a finding, and of those without it, whose conformal set may miss the truth;
+            0 switches the sets off.
     """
 
     method: Literal["auto", "temperature", "platt", "none"] = "auto"
     criterion: Literal["sensitivity", "specificity", "youden"] = "sensitivity"
     target: float = 0.90
+    conformal_alpha: float = 0.1
 
 
 @dataclass(frozen=True)

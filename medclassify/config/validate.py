@@ -104,6 +104,10 @@ def validate(config: Config, where: str) -> None:
             not (data.task == "multiclass" and config.calibration.method == "platt"),
             "calibration.method platt is per finding and contradicts data.task multiclass; use temperature",
         ),
+        (
+            0 <= config.calibration.conformal_alpha < 1,
+            f"calibration.conformal_alpha must be in [0, 1), received {config.calibration.conformal_alpha}",
+        ),
         (config.audit.margin > 0, f"audit.margin must be above 0, received {config.audit.margin}"),
         (config.audit.bootstrap >= 100, f"audit.bootstrap must be at least 100, received {config.audit.bootstrap}"),
         (1024 <= config.review.port <= 65535, f"review.port must be 1024–65535, received {config.review.port}"),

@@ -1,7 +1,8 @@
 """A finished model as two files: ``model.safetensors`` and ``model.json``. No pickle."""
 
 import json
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,10 @@ class ModelBundle:
         operating_points: The operating points' JSON.
         synthetic: Learnt from synthetic images.
         fingerprint: SHA-256 of the weights.
+        conformal: The conformal rules' JSON, or None where there are none.
+        prevalence: Finding → prevalence where the model is used, which ``predict`` corrects for; usually empty.
+        decisions_sha256: Frozen hash over calibrator, operating points, conformal rules and prevalence; "" where a model of an
+            earlier version kept none.
         modalities: Modality (0008,0060) of the images it learnt from, each once; "" among them where files did not say (PNG,
             JPEG). Empty: a model of an earlier version, which did not keep them.
     """
@@ -45,6 +50,9 @@ class ModelBundle:
     synthetic: bool
     fingerprint: str
     modalities: tuple[str, ...] = ()
+    conformal: Any = None
+    prevalence: Mapping[str, float] = field(default_factory=dict)
+    decisions_sha256: str = ""
 
 
 def save_bundle(folder: Path, bundle: ModelBundle) -> None:
@@ -63,6 +71,9 @@ def save_bundle(folder: Path, bundle: ModelBundle) -> None:
             "preprocessing": asdict(bundle.preprocessing),
             "calibrator": bundle.calibrator,
             "operating_points": bundle.operating_points,
+            "conformal": bundle.conformal,
+            "prevalence": dict(bundle.prevalence),
+            "decisions_sha256": bundle.decisions_sha256,
             "synthetic": bundle.synthetic,
             "fingerprint": bundle.fingerprint,
             "modalities": list(bundle.modalities),
@@ -104,4 +115,7 @@ def load_bundle(folder: Path) -> ModelBundle:
         synthetic=facts["synthetic"],
         fingerprint=facts["fingerprint"],
         modalities=tuple(facts.get("modalities", ())),
+        conformal=facts.get("conformal"),
+        prevalence=facts.get("prevalence", {}),
+        decisions_sha256=facts.get("decisions_sha256", ""),
     )

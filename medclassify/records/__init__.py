@@ -1,5 +1,6 @@
 """The frozen records that travel between packages. They depend on numpy alone."""
 
+from medclassify.records.conformal import ConformalRule, ConformalSet
 from medclassify.records.estimate import Estimate, EstimateRow, Status
 from medclassify.records.image import DicomImage, InstanceHeader, PreparedGeometry, Units
 from medclassify.records.operating_point import OperatingPoint
@@ -11,6 +12,8 @@ from medclassify.records.series import DicomDirectory, DicomVolume, Quarantine, 
 from medclassify.records.tables import LogitTable, ProbabilityTable
 
 __all__ = [
+    "ConformalRule",
+    "ConformalSet",
     "DicomDirectory",
     "DicomImage",
     "DicomVolume",

@@ -11,6 +11,7 @@ from medclassify.records import ReviewItem
 
 KEY_COLUMNS = ("sample_id", "patient_id", "finding", "split")
 SCORE_COLUMNS = ("target", "logit", "prob_raw", "prob_cal", "threshold", "decision")
+OPTIONAL_COLUMNS = ("conformal_set",)
 
 
 def build_items(predictions: pd.DataFrame, *, model_fingerprint: str) -> tuple[ReviewItem, ...]:
@@ -67,7 +68,7 @@ def check_predictions(predictions: pd.DataFrame, where: str) -> None:
 
 def attribute_columns(predictions: pd.DataFrame) -> tuple[str, ...]:
     """The attributes a table carries: every column that the predictions contract does not name, in table order."""
-    return tuple(str(name) for name in predictions.columns if name not in (*KEY_COLUMNS, *SCORE_COLUMNS))
+    return tuple(str(name) for name in predictions.columns if name not in (*KEY_COLUMNS, *SCORE_COLUMNS, *OPTIONAL_COLUMNS))
 
 
 def _check_share(predictions: pd.DataFrame, column: str, where: str) -> None:

@@ -103,12 +103,14 @@ def _doubts(path: Path, predictions: pd.DataFrame, where: str) -> dict[str, tupl
     from medclassify.calibration import (
         Calibrator,
         operating_points_from_json,
+        require_frozen,
     )  # scipy: the page's first words need not wait for it
 
     try:
         model = json.loads(path.read_text(encoding="utf-8"))
         calibrator = Calibrator.from_json(model["calibrator"])
         points = operating_points_from_json(model["operating_points"])
+        require_frozen(model, str(path))
     except (OSError, ValueError, KeyError, TypeError, CalibrationError) as error:
         raise ReviewError(f"{path}: calibrators and operating points cannot be read ({error}). Fit the run again.") from error
     frozen = {point.finding: point.threshold for point in points}

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -9,12 +10,20 @@ from numpy.typing import NDArray
 from pytorch_lightning import Callback, seed_everything
 from timm.models.efficientnet import EfficientNet
 
-from medclassify.calibration import choose_operating_points, fit_calibrator, operating_points_to_json
+from medclassify.calibration import (
+    CURVE_ALPHAS,
+    choose_operating_points,
+    conformal_to_json,
+    decision_fingerprint,
+    fit_calibrator,
+    fit_conformal,
+    operating_points_to_json,
+)
 from medclassify.config import Config, OptimizerConfig
 from medclassify.data import PreparedDataModule, PreparedDataset
-from medclassify.manifest import apply_uncertainty, uncertainty_notes
+from medclassify.manifest import Manifest, apply_uncertainty, uncertainty_notes
 from medclassify.models import ModelBundle, WeightsReport, backbone_name, create_network, load_weights, state_fingerprint
-from medclassify.records import Preprocessing, Split
+from medclassify.records import ConformalRule, Preprocessing, ProbabilityTable, Split
 from medclassify.runs import RunLayout
 from medclassify.training import (
     FINE_STRENGTHS,
@@ -36,7 +45,7 @@ from medclassify.workflows.dataset import Dataset
 from medclassify.workflows.heads import embed_dataset, probe_head
 from medclassify.workflows.mitigation import mitigate
 from medclassify.workflows.modalities import modalities_of
-from medclassify.workflows.scoring import Scorer, best_device
+from medclassify.workflows.scoring import Scorer, best_device, deciding
 
 
 def start_network(config: Config) -> tuple[EfficientNet, WeightsReport]:
@@ -162,7 +171,7 @@ def calibrated(
     preprocessing: Preprocessing,
     embeddings: NDArray[np.float32] | None = None,
 ) -> Scorer:
-    """Fits calibrator and operating points on the calibrate split; after this, nothing of the model changes.
+    """Fits calibrator, operating points and conformal rules on the calibrate split; after this, nothing of the model changes.
 
     With ``embeddings`` of the store (M, D) the scorer computes the head alone.
     """
@@ -184,13 +193,33 @@ def calibrated(
     uncalibrated = Scorer(bundle, None, (), embeddings)  # type: ignore[arg-type]
     logits = uncalibrated.logits(dataset.store, manifest.frame["sample_id"].tolist(), "scoring calibrate split")
     calibrator = fit_calibrator(logits, targets, mask, task=config.data.task, method=settings.method)
+    prob = calibrator.transform(logits)
     points = choose_operating_points(
-        calibrator.transform(logits), targets, mask, criterion=settings.criterion, target=settings.target, split=Split.CALIBRATE
+        prob, targets, mask, criterion=settings.criterion, target=settings.target, split=Split.CALIBRATE
     )
-    for line in (*calibrator.notes, *(point.warning for point in points if point.warning)):
+    rules, conformal = _conformal(prob, manifest, settings.conformal_alpha)
+    for line in (*calibrator.notes, *(each.warning for each in (*points, *rules) if each.warning)):
         say(f"  {line}")
-    finished = replace(bundle, calibrator=calibrator.to_json(), operating_points=operating_points_to_json(points))
-    return Scorer(finished, calibrator, points, embeddings)
+    finished = replace(
+        bundle, calibrator=calibrator.to_json(), operating_points=operating_points_to_json(points), conformal=conformal
+    )
+    finished = replace(finished, decisions_sha256=decision_fingerprint(deciding(finished)))
+    say(f"  frozen before the test split is read: {finished.decisions_sha256[:12]} (calibrator, thresholds, conformal rules)")
+    return Scorer(finished, calibrator, points, embeddings, rules)
+
+
+def _conformal(
+    prob: ProbabilityTable, manifest: Manifest, alpha: float
+) -> tuple[tuple[ConformalRule, ...], dict[str, Any] | None]:
+    """The rules of the chosen level, and their JSON with those of the curve; nothing where they are switched off."""
+    if not alpha:
+        say("  no conformal sets, as asked (calibration.conformal_alpha 0)")
+        return (), None
+    (targets, mask), patients = manifest.targets(), manifest.frame["patient_id"].astype(str).tolist()
+    rules = fit_conformal(prob, targets, mask, patients, alpha=alpha)
+    levels = sorted({*CURVE_ALPHAS, alpha})
+    curve = [rule for level in levels for rule in fit_conformal(prob, targets, mask, patients, alpha=level)]
+    return rules, conformal_to_json(rules, curve)
 
 
 def _to_learn(dataset: Dataset, config: Config) -> PreparedDataset:

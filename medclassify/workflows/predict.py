@@ -117,7 +117,7 @@ def _write_scores(
             broken += exclusions
             part = replace(manifest, frame=rows)
             raw, calibrated = scorer.probabilities(logits)
-            table = predictions_table(part, logits, raw, calibrated, scorer.points, attributes=_ATTRIBUTES)
+            table = predictions_table(part, logits, raw, calibrated, scorer.points, scorer.rules, attributes=_ATTRIBUTES)
             writer.add(table.astype({"target": "float64", "split": "str"}))  # whatever stands in this piece
         if not kept.any():
             shutil.rmtree(pieces[0].path.parent, ignore_errors=True)

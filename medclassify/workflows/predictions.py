@@ -5,8 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from medclassify.calibration import conformal_sets
 from medclassify.manifest import Manifest
-from medclassify.records import LogitTable, OperatingPoint, ProbabilityTable
+from medclassify.records import ConformalRule, LogitTable, OperatingPoint, ProbabilityTable
 
 
 def predictions_table(
@@ -15,6 +16,7 @@ def predictions_table(
     raw: ProbabilityTable,
     calibrated: ProbabilityTable,
     points: Sequence[OperatingPoint],
+    rules: Sequence[ConformalRule] = (),
     *,
     attributes: Sequence[str],
 ) -> pd.DataFrame:
@@ -26,6 +28,7 @@ def predictions_table(
         raw: Uncalibrated probabilities of the same samples.
         calibrated: Calibrated probabilities of the same samples.
         points: One operating point a finding.
+        rules: One conformal rule a finding; without them there is no column ``conformal_set``.
         attributes: Manifest columns to carry along.
 
     Returns:
@@ -34,6 +37,7 @@ def predictions_table(
     """
     facts = manifest.frame.set_index("sample_id").loc[list(logits.sample_ids)]
     threshold = {point.finding: point.threshold for point in points}
+    rule = {each.finding: each for each in rules}
     tables = []
     for k, finding in enumerate(logits.findings):
         labels = facts[finding].astype("Int8") if finding in facts else pd.Series(pd.NA, facts.index, dtype="Int8")
@@ -50,6 +54,7 @@ def predictions_table(
                     "threshold": threshold[finding],
                     "decision": calibrated.probabilities[:, k] >= threshold[finding],
                     "split": facts["split"].to_numpy(),
+                    **({"conformal_set": conformal_sets(calibrated.probabilities[:, k], rule[finding])} if rules else {}),
                     **{name: facts[name].to_numpy() for name in attributes},
                 }
             )

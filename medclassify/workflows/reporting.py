@@ -88,6 +88,7 @@ def provenance(config: Config, dataset: Dataset, weights: WeightsReport, learnt:
         "allow_leakage": config.data.allow_leakage,
         "weights": weights.to_json(),
         "model_sha256": scorer.bundle.fingerprint,
+        "decisions_sha256": scorer.bundle.decisions_sha256,
         "learning": list(learnt.decisions),
         "seed": config.seed_everything,
         **mitigation_facts(config.optimizer),

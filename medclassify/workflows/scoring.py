@@ -9,12 +9,18 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from medclassify.calibration import Calibrator, operating_points_from_json, raw_probabilities
+from medclassify.calibration import (
+    Calibrator,
+    conformal_from_json,
+    operating_points_from_json,
+    raw_probabilities,
+    require_frozen,
+)
 from medclassify.data import PreparedStore
 from medclassify.inference import logits_of_embeddings, predict_logits
 from medclassify.manifest import Manifest
 from medclassify.models import ModelBundle, load_bundle
-from medclassify.records import LogitTable, OperatingPoint, ProbabilityTable
+from medclassify.records import ConformalRule, LogitTable, OperatingPoint, ProbabilityTable
 from medclassify.workflows.console import progress
 from medclassify.workflows.predictions import predictions_table
 
@@ -27,6 +33,7 @@ class Scorer:
         bundle: The model; its network stands on ``device``.
         calibrator: Logits to probabilities.
         points: One a finding.
+        rules: One a finding for its conformal sets; none where they are switched off.
         embeddings: float32 (M, D) of every image of the store that is scored, where at hand: the head alone is computed.
     """
 
@@ -34,6 +41,7 @@ class Scorer:
     calibrator: Calibrator
     points: tuple[OperatingPoint, ...]
     embeddings: NDArray[np.float32] | None = None
+    rules: tuple[ConformalRule, ...] = ()
 
     @classmethod
     def of_run(cls, folder: Path) -> "Scorer":
@@ -41,10 +49,14 @@ class Scorer:
 
         Raises:
             RunError: The model cannot be read.
+            CalibrationError: Calibrator, thresholds or rules are not those that were frozen.
         """
         bundle = load_bundle(folder)
+        require_frozen(deciding(bundle), str(folder / "model.json"))
         bundle.network.to(best_device())
-        return cls(bundle, Calibrator.from_json(bundle.calibrator), operating_points_from_json(bundle.operating_points))
+        rules = conformal_from_json(bundle.conformal)[0] if bundle.conformal else ()
+        points = operating_points_from_json(bundle.operating_points)
+        return cls(bundle, Calibrator.from_json(bundle.calibrator), points, rules=rules)
 
     def logits(self, store: PreparedStore, sample_ids: Sequence[str], label: str) -> LogitTable:
         """Logits of samples in the store, with progress shown."""
@@ -69,7 +81,13 @@ class Scorer:
         """The predictions table of every sample of a manifest."""
         logits = self.logits(store, manifest.frame["sample_id"].tolist(), label)
         raw, calibrated = self.probabilities(logits)
-        return predictions_table(manifest, logits, raw, calibrated, self.points, attributes=attributes)
+        return predictions_table(manifest, logits, raw, calibrated, self.points, self.rules, attributes=attributes)
+
+
+def deciding(bundle: ModelBundle) -> dict[str, Any]:
+    """What of a model turns a logit into an answer, and its frozen hash, under the names of ``model.json``."""
+    names = ("calibrator", "operating_points", "conformal", "prevalence", "decisions_sha256")
+    return {name: getattr(bundle, name) for name in names}
 
 
 def best_device() -> torch.device:

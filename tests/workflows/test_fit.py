@@ -45,8 +45,9 @@ def test_predictions_are_tidy_and_join_by_sample(fitted: Fitted) -> None:
     predictions = pd.read_parquet(run / "predictions.parquet")
     assert list(predictions.columns) == [
         *("sample_id", "patient_id", "finding", "target", "logit", "prob_raw", "prob_cal", "threshold", "decision", "split"),
-        *("sex", "age_band", "view", "site"),
+        *("conformal_set", "sex", "age_band", "view", "site"),
     ]
+    assert set(predictions["conformal_set"]) <= {"present", "absent", "refer", "none"}
     assert not predictions.duplicated(["sample_id", "finding"]).any()
     assert "train" not in set(predictions["split"])
     np.testing.assert_allclose(predictions["prob_raw"], 1 / (1 + np.exp(-predictions["logit"])), rtol=1e-12)
