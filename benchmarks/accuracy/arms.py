@@ -33,8 +33,7 @@ class Collection:
     Attributes:
         name: Its folder within the test data.
         config: The shipped config that fits it, below ``configs/``.
-        seeds: Of the runs. What draws the splits must not be chosen by results: these are the first five whose splits pass the
-            leakage check.
+        seeds: Of the runs, chosen without looking at results.
     """
 
     name: str
@@ -48,7 +47,8 @@ class Collection:
 
 COLLECTIONS = (
     Collection("nih", "nih_chestxray14.yaml", (0, 1, 2, 3, 4)),
-    # one patient of this collection has two ids with the same four images: seeds 3 to 7, 9 and 10 part them
+    # one patient has two ids with the same four images: these are the first five seeds that need no second draw to keep them
+    # together, and so have the same splits in every version
     Collection("cxr", "generic.yaml", (0, 1, 2, 8, 11)),
 )
 
