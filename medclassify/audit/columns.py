@@ -5,6 +5,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from medclassify.errors import ManifestError, MetricError
+from medclassify.records import ConformalSet
 
 
 def sample_ids(frame: pd.DataFrame, source: str) -> pd.Series:
@@ -75,6 +76,21 @@ def decisions(frame: pd.DataFrame, clean: pd.DataFrame, source: str) -> NDArray[
         return given
     made = (clean["score"] >= clean["threshold"]).to_numpy(dtype=np.float64)
     return np.where(clean["threshold"].isna(), np.nan, made)
+
+
+def conformal_sets_given(frame: pd.DataFrame, source: str) -> NDArray[np.object_]:
+    """The column ``conformal_set`` of a predictions table, "" where there is none.
+
+    Raises:
+        MetricError: A value is not one of `ConformalSet`.
+    """
+    if "conformal_set" not in frame:
+        return np.full(len(frame), "", object)
+    sets = frame["conformal_set"].fillna("").astype(str).to_numpy(object)
+    strange = sorted(set(sets) - {"", *ConformalSet})
+    if strange:
+        raise MetricError(f"{source}: conformal_set must be {', '.join(ConformalSet)} or blank, received {strange[0]!r}.")
+    return sets
 
 
 def listed(frame: pd.DataFrame) -> str:

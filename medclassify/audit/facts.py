@@ -57,6 +57,7 @@ class ReportFacts:
         provenance: Versions, weights hash, seeds, hardware, nested.
         warnings: Lines that the reader must see.
         data: What the data are, in words; licence and consent.
+        conformal: The model's conformal rules as JSON; empty where sets are switched off.
     """
 
     title: str
@@ -78,6 +79,7 @@ class ReportFacts:
     provenance: Mapping[str, Any] = field(default_factory=dict)
     warnings: Sequence[str] = ()
     data: Mapping[str, Any] = field(default_factory=dict)
+    conformal: Mapping[str, Any] = field(default_factory=dict)
 
 
 def describe_splits(frame: pd.DataFrame, findings: Sequence[str], attributes: Sequence[str]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from medclassify.audit.facts import ReportFacts
 from medclassify.audit.gap_row import GapVerdict
 from medclassify.audit.results import AuditResult
 from medclassify.audit.views import few, verdict_chip
+from medclassify.audit.workload import coverage_table, workload_table
 from medclassify.config import HumanStatements
 
 _TEMPLATES = Path(__file__).parent / "templates"
@@ -80,6 +81,8 @@ def _tables(result: AuditResult, facts: ReportFacts) -> dict[str, Any]:
         "threshold_table": sections.threshold_table(result, facts),
         "errors_table": sections.errors_table(result),
         "calibration_table": sections.calibration_table(result),
+        "coverage_table": coverage_table(result, facts),
+        "workload_table": workload_table(result, facts),
         "failing_table": subgroups.failing_table(result),
         "confounded": subgroups.confounding_table(result, alarms=True),
         "unconfounded": subgroups.confounding_table(result, alarms=False),

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from medclassify import metrics
 from medclassify.audit.cells import ALL, Cell, finding_cells
 from medclassify.audit.confounding import Confounding, confounding_rows
+from medclassify.audit.coverage import coverage_rows
 from medclassify.audit.estimates import estimate_table
 from medclassify.audit.gap_row import COMPLEMENT, GapRow, GapVerdict
 from medclassify.audit.gaps import gap_rows
@@ -35,6 +36,7 @@ class AuditResult:
         margin: The equivalence margin.
         bootstrap: Patient resamples.
         seed: Their seed.
+        coverage: Coverage of the conformal sets and the share sent to a person, one row a finding, subgroup and metric.
     """
 
     table: AuditTable
@@ -46,6 +48,7 @@ class AuditResult:
     margin: float
     bootstrap: int
     seed: int
+    coverage: Sequence[EstimateRow] = ()
 
     @property
     def macro_auroc(self) -> float | None:
@@ -100,7 +103,7 @@ def compute_audit(
     gaps = gap_rows(table, margin=margin, bootstrap=bootstrap, seed=seed, references=references)
     confounding = confounding_rows(table, bootstrap=bootstrap, seed=seed)
     macro, left_out = macro_auroc(table, estimates, bootstrap=bootstrap, seed=seed)
-    return AuditResult(table, estimates, gaps, confounding, macro, left_out, margin, bootstrap, seed)
+    return AuditResult(table, estimates, gaps, confounding, macro, left_out, margin, bootstrap, seed, coverage_rows(table))
 
 
 def macro_auroc(

@@ -8,7 +8,16 @@ import numpy as np
 import pandas as pd
 
 from medclassify.audit.attributes import subgroup_levels
-from medclassify.audit.columns import decisions, finding_names, listed, numbers, patient_ids, sample_ids, targets
+from medclassify.audit.columns import (
+    conformal_sets_given,
+    decisions,
+    finding_names,
+    listed,
+    numbers,
+    patient_ids,
+    sample_ids,
+    targets,
+)
 from medclassify.audit.reading import read_table
 from medclassify.errors import ManifestError, MetricError
 from medclassify.manifest.identifiers import identifying_name
@@ -30,7 +39,8 @@ class AuditTable:
 
     Attributes:
         frame: Columns ``sample_id, patient_id, finding, target`` (float64, NaN where masked), ``score`` (float64),
-            ``threshold`` and ``decision`` (float64, NaN where there is none), and one text column an attribute.
+            ``threshold`` and ``decision`` (float64, NaN where there is none), ``conformal_set`` (text, "" where there is none),
+            and one text column an attribute.
         findings: In order of appearance.
         levels: The subgroups of each attribute in reading order; ``missing`` stands last where there are blanks.
         is_probability: ``score`` is a probability, so that calibration can be judged.
@@ -99,6 +109,7 @@ def audit_table(
     _check_scores(clean, score_column, source)
     clean["threshold"] = numbers(frame["threshold"], source) if "threshold" in frame else np.nan
     clean["decision"] = decisions(frame, clean, source)
+    clean["conformal_set"] = conformal_sets_given(frame, source)
     if score_column == "score":
         notes.append("The scores are not stated to be probabilities (column `score`), so calibration is left out.")
     if clean["decision"].isna().all():

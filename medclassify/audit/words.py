@@ -19,6 +19,9 @@ LABELS = {
     "calibration_intercept": "Calibration intercept",
     "calibration_slope": "Calibration slope",
     "oe_ratio": "Observed ÷ expected",
+    "coverage_present": "Sets that hold the finding",
+    "coverage_absent": "Sets that hold its absence",
+    "referred": "To a person",
 }
 _MINUS = "−"
 _WIDE_SLOPE = 0.6
@@ -26,7 +29,7 @@ _WIDE_SLOPE = 0.6
 
 def number(value: float, metric: str) -> str:
     """One value in its metric's form: ``.912`` for AUROC and other scores in [0, 1], ``91.2 %`` for rates, ``0.97`` else."""
-    if metric in RATES or metric == "prevalence":
+    if metric in RATES or metric in ("prevalence", "coverage_present", "coverage_absent", "referred"):
         return f"{_signed(100 * value, 1)} %"
     if metric in {"auroc", "auprc", "brier", "ece", "p"}:
         text = _signed(value, 3)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from medclassify.audit.coverage import workload
 from medclassify.audit.estimates import estimates_frame
 from medclassify.audit.facts import ReportFacts
 from medclassify.audit.gap_row import gaps_frame
@@ -53,7 +54,9 @@ def write_audit(
     """
     result = compute_audit(predictions, attributes=attributes, margin=margin, bootstrap=bootstrap, seed=seed)
     report, out = render_report(result, facts), Path(out_dir)
-    write_text(out / "estimates.csv", estimates_frame(result.estimates).to_csv(index=False, lineterminator="\n"))
+    write_text(
+        out / "estimates.csv", estimates_frame([*result.estimates, *result.coverage]).to_csv(index=False, lineterminator="\n")
+    )
     write_text(out / "gaps.csv", gaps_frame(result.gaps).to_csv(index=False, lineterminator="\n"))
     write_json(out / "audit.json", audit_json(result, facts))
     write_text(out / "report.html", report)
@@ -116,6 +119,8 @@ def audit_json(result: AuditResult, facts: ReportFacts) -> dict[str, Any]:
         "warnings": warnings(result, facts),
         "facts": facts_to_json(facts),
         "gaps": [asdict(row) for row in result.gaps],
+        "coverage": [asdict(row) for row in result.coverage],
+        "workload": [asdict(row) for row in workload(result.table, facts.conformal)],
         "confounding": [
             {
                 "finding": row.finding,

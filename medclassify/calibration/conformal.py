@@ -128,13 +128,13 @@ def _rule(
     kept = [_rank(positives.size, alpha), _rank(negatives.size, alpha)]
     present_from = None if kept[0] is None else float(positives[-kept[0]])
     absent_to = None if kept[1] is None else float(negatives[kept[1] - 1])
-    doubts = [
-        f"{size} patients {word} the finding cannot carry alpha {alpha:g}, which needs {_least(alpha)}: "
-        f"'{label}' stays possible for every sample"
-        for size, word, label, rank in zip((positives.size, negatives.size), ("with", "without"), _LABELS, kept, strict=True)
-        if rank is None
-    ]
-    warning = f"{finding}: {'; '.join(doubts)}" if doubts else ""
+    open_ = [f"'{label}'" for label, rank in zip(_LABELS, kept, strict=True) if rank is None]
+    warning = ""
+    if open_:
+        warning = (
+            f"{finding}: {' and '.join(open_)} always possible: {positives.size} and {negatives.size} patients with and "
+            f"without the finding, and alpha {alpha:g} needs {_least(alpha)} of each"
+        )
     return ConformalRule(finding, alpha, present_from, absent_to, split, positives.size, negatives.size, warning)
 
 

@@ -67,6 +67,7 @@ def evaluate(
         exclusions={exclusion.reason: sum(e.reason == exclusion.reason for e in exclusions) for exclusion in exclusions},
         operating_points=scorer.points,
         calibration_notes=scorer.calibrator.notes,
+        conformal=scorer.bundle.conformal or {},
         statements=config.audit.statements,
         provenance={key: value for key, value in provenance.items() if key != "files"},
         leakage=leakage,

@@ -55,6 +55,7 @@ def report_facts(
         leakage={**dataset.leakage.to_json(), "allowed": config.data.allow_leakage},
         operating_points=scorer.points,
         calibration_notes=scorer.calibrator.notes,
+        conformal=scorer.bundle.conformal or {},
         history=training.history if training else (),
         explanations=shown,
         sanity=sanity,

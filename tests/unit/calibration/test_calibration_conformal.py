@@ -36,7 +36,7 @@ def test_too_few_samples_keep_the_label_for_everyone_and_say_so():
     assert rule.present_from is None
     assert rule.absent_to is not None
     assert rule.warning == (
-        "f0: 8 patients with the finding cannot carry alpha 0.1, which needs 9: 'present' stays possible for every sample"
+        "f0: 'present' always possible: 8 and 20 patients with and without the finding, and alpha 0.1 needs 9 of each"
     )
     assert set(conformal_sets(np.array([0.0, 0.2, 1.0]), rule)) <= {"present", "refer"}
     assert fit(np.linspace(0.1, 0.9, 29), np.r_[np.zeros(20), np.ones(9)]).warning == ""
