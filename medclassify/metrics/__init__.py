@@ -2,14 +2,7 @@
 
 from medclassify.metrics.auprc import auprc, auprc_cells
 from medclassify.metrics.auroc import auroc, auroc_covariance
-from medclassify.metrics.bootstrap import (
-    WeightedAuroc,
-    WeightedAveragePrecision,
-    draw_patients,
-    percentiles,
-    replicate,
-    replicate_ratios,
-)
+from medclassify.metrics.bootstrap import draw_patients, percentiles, replicate, replicate_ratios
 from medclassify.metrics.borkan import cross_aurocs
 from medclassify.metrics.brier import BrierParts, brier, brier_parts
 from medclassify.metrics.cells import MIN_CELL, MIN_DENOMINATOR, STABLE_CELL
@@ -25,6 +18,7 @@ from medclassify.metrics.paired import delong_paired
 from medclassify.metrics.proportions import clopper_pearson, wilson
 from medclassify.metrics.rates import RATES, rates
 from medclassify.metrics.unpaired import auroc_gap, delong_unpaired
+from medclassify.metrics.weighted import WeightedAuroc, WeightedAveragePrecision
 
 __all__ = [
     "MIN_CELL",

@@ -6,9 +6,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from medclassify.metrics.bootstrap import RESAMPLES, Percentiles, WeightedAveragePrecision, percentiles, replicate
+from medclassify.metrics.bootstrap import RESAMPLES, Percentiles, percentiles, replicate
 from medclassify.metrics.cells import cell_status, join_notes, not_estimable
 from medclassify.metrics.checks import Patients, ScoredSamples, check_count, check_level, distinct, patient_codes, scored
+from medclassify.metrics.weighted import WeightedAveragePrecision
 from medclassify.records import Estimate, Status
 
 

@@ -6,12 +6,13 @@ from scipy import special
 
 from medclassify.errors import MetricError
 from medclassify.metrics.auroc import covariance_of, without_variance
-from medclassify.metrics.bootstrap import RESAMPLES, WeightedAuroc, replicate
+from medclassify.metrics.bootstrap import RESAMPLES, replicate
 from medclassify.metrics.cells import cell_status, not_estimable
 from medclassify.metrics.checks import Patients, ScoredSamples, check_level, patient_codes, scored, shared_patients
 from medclassify.metrics.gap import Gap, bootstrap_gap, gap_without_variance, joint_status
 from medclassify.metrics.proportions import t_quantile
 from medclassify.metrics.ranks import placements
+from medclassify.metrics.weighted import WeightedAuroc
 from medclassify.records import Estimate, Status
 
 

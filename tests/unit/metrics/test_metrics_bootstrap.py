@@ -28,6 +28,23 @@ def test_a_weighted_resample_is_the_copied_resample(table, statistic, reference)
         assert found[row] == pytest.approx(reference(y[rows], score[rows]), abs=1e-13)
 
 
+@pytest.mark.parametrize(
+    ("statistic", "reference"), [(WeightedAuroc, roc_auc_score), (WeightedAveragePrecision, average_precision_score)]
+)
+@pytest.mark.parametrize(
+    ("levels", "share"), [(0, 0.002), (0, 0.9), (3, 0.4), (1, 0.5)], ids=["rare", "common", "three scores", "one score"]
+)
+def test_runs_longer_than_a_piece_are_summed_whole(statistic, reference, levels, share):
+    rng = np.random.default_rng(0)
+    y = rng.random(6000) < share
+    score = rng.integers(0, levels, 6000).astype(float) if levels else rng.normal(size=6000) + y
+    codes = np.arange(6000) // 2
+    counts = next(draw_patients(3000, resamples=100, seed=0))[:3]
+    counts[0] = 255  # the most that a patient may be drawn
+    expected = [reference(np.repeat(y, counts[row, codes]), np.repeat(score, counts[row, codes])) for row in range(3)]
+    assert statistic(y, score, codes)(counts) == pytest.approx(expected, abs=1e-12)
+
+
 def test_a_tie_right_behind_the_first_row_counts_half():
     """From the top: a negative, then a positive tied with a negative, then a negative: 1.5 of 3 pairs."""
     y, score = np.array([False, True, False, False]), np.array([3.0, 2.0, 2.0, 1.0])
