@@ -8,10 +8,14 @@ from medclassify.metrics.brier import BrierParts, brier, brier_parts
 from medclassify.metrics.cells import MIN_CELL, MIN_DENOMINATOR, STABLE_CELL
 from medclassify.metrics.checks import labelled, patient_codes
 from medclassify.metrics.curves import ReliabilityBins, RocPoints, reliability_bins, roc_curve_points
-from medclassify.metrics.ece import ece
+from medclassify.metrics.ece import debiased_calibration_error, ece
+from medclassify.metrics.equalised_odds import equalised_odds_difference
 from medclassify.metrics.gap import Gap
 from medclassify.metrics.hanley_mcneil import expected_auroc_interval
 from medclassify.metrics.logistic import MIN_SLOPE_CELL, calibration_intercept, calibration_slope
+from medclassify.metrics.multiclass import hand_till
+from medclassify.metrics.multiplicity import SimultaneousIntervals, adjusted_p, max_t
+from medclassify.metrics.net_benefit import DecisionCurve, decision_curve
 from medclassify.metrics.newcombe import newcombe_interval, rate_gaps
 from medclassify.metrics.observed_expected import oe_ratio
 from medclassify.metrics.paired import delong_paired
@@ -19,6 +23,7 @@ from medclassify.metrics.proportions import clopper_pearson, wilson
 from medclassify.metrics.rates import RATES, rates
 from medclassify.metrics.unpaired import auroc_gap, delong_unpaired
 from medclassify.metrics.weighted import WeightedAuroc, WeightedAveragePrecision
+from medclassify.metrics.worst_group import WorstGroup, worst_group_gap
 
 __all__ = [
     "MIN_CELL",
@@ -27,11 +32,15 @@ __all__ = [
     "RATES",
     "STABLE_CELL",
     "BrierParts",
+    "DecisionCurve",
     "Gap",
     "ReliabilityBins",
     "RocPoints",
+    "SimultaneousIntervals",
     "WeightedAuroc",
     "WeightedAveragePrecision",
+    "WorstGroup",
+    "adjusted_p",
     "auprc",
     "auprc_cells",
     "auroc",
@@ -43,12 +52,17 @@ __all__ = [
     "calibration_slope",
     "clopper_pearson",
     "cross_aurocs",
+    "debiased_calibration_error",
+    "decision_curve",
     "delong_paired",
     "delong_unpaired",
     "draw_patients",
     "ece",
+    "equalised_odds_difference",
     "expected_auroc_interval",
+    "hand_till",
     "labelled",
+    "max_t",
     "newcombe_interval",
     "oe_ratio",
     "patient_codes",
@@ -60,4 +74,5 @@ __all__ = [
     "replicate_ratios",
     "roc_curve_points",
     "wilson",
+    "worst_group_gap",
 ]

@@ -42,11 +42,11 @@ def draw_patients(n_patients: int, *, resamples: int, seed: int) -> Iterator[NDA
     generator = np.random.default_rng(seed)
     block = max(_BLOCK, _BLOCK_COUNTS // max(n_patients, 1))
     for start in range(0, resamples, block):
-        counts = np.empty((n_patients, min(block, resamples - start)), np.uint16)
-        for column in counts.T:
+        counts = np.empty((min(block, resamples - start), n_patients), np.uint16)
+        for row in counts:
             # A count follows Binomial(n, 1/n), close to Poisson(1): 255 is never reached.
-            column[:] = np.bincount(generator.integers(0, n_patients, size=n_patients), minlength=n_patients)
-        yield counts.T
+            row[:] = np.bincount(generator.integers(0, n_patients, size=n_patients), minlength=n_patients)
+        yield np.asfortranarray(counts)
 
 
 def replicate(statistics: Sequence[Statistic], n_patients: int, *, resamples: int, seed: int) -> NDArray[np.float64]:

@@ -69,6 +69,35 @@ def ece(
     return Estimate(value, float(low), float(high), "null band (no confidence interval)", status, join_notes(note, said))
 
 
+def debiased_calibration_error(y: ArrayLike, p: ArrayLike, *, bins: int = 15, binning: Binning = "mass") -> float:
+    """The root mean squared calibration error over bins, less what chance adds to it.
+
+    From each bin's squared distance its binomial variance ȳ(1 − ȳ)/(n − 1) is taken; what is left may be below 0 and is 0
+    then. Unlike ``ece`` it may be compared between samples of different size. Samples are taken as independent.
+
+    Args:
+        y: (n,) of 0 and 1, n ≥ 1.
+        p: float64 (n,) in [0, 1].
+        bins: How many bins.
+        binning: Bins of equal ``mass`` or ``width``.
+
+    Raises:
+        MetricError: The input cannot be scored, or is empty.
+
+    Source:
+        Kumar, Liang & Ma, NeurIPS (2019), definition 4.1.
+    """
+    samples = predicted(y, p)
+    if not samples.score.size:
+        raise MetricError("y must hold at least one sample for a calibration error; received none.")
+    index = bin_index(samples.score, bins, binning)
+    size = np.bincount(index)
+    share = np.bincount(index, weights=samples.positive) / size
+    mean = np.bincount(index, weights=samples.score) / size
+    squared = (share - mean) ** 2 - share * (1 - share) / np.maximum(size - 1, 1)
+    return float(max(0.0, size @ squared / samples.score.size) ** 0.5)
+
+
 def bin_index(p: NDArray[np.float64], bins: int, binning: Binning) -> NDArray[np.intp]:
     """The bin of each probability: intp (n,), numbered from 0 without gaps, so that every bin holds a sample.
 
