@@ -7,29 +7,38 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
+from scipy import special
 
+from medclassify.calibration.isotonic import Knots, apply_isotonic
 from medclassify.calibration.raw import Task, activate, check_task
 from medclassify.errors import CalibrationError
 from medclassify.records import LogitTable, ProbabilityTable, Split
 
 SCHEMA_VERSION = 1
-Method = Literal["platt", "temperature", "identity"]
+Method = Literal["platt", "temperature", "beta", "isotonic", "identity"]
 
 
 @dataclass(frozen=True, slots=True)
 class FindingMap:
     """What is done to one finding's logit z: p = sigmoid(slope · z + intercept), or softmax of slope · z.
 
+    ``beta``: p = sigmoid(slope · ln s − slope_above · ln(1 − s) + intercept) with s = sigmoid(z). ``isotonic``: straight lines
+    between knots.
+
     Attributes:
         finding: Its name.
-        method: ``platt``, ``temperature`` (intercept 0, slope 1/T) or ``identity`` (slope 1, intercept 0).
-        slope: Greater than 0: a calibrator never turns a ranking round.
+        method: ``platt``, ``temperature`` (intercept 0, slope 1/T), ``beta``, ``isotonic`` or ``identity`` (slope 1, intercept
+            0).
+        slope: Greater than 0: a calibrator never turns a ranking round. Of ``beta`` the slope far below 0, which may be 0.
         intercept: In units of the logit.
         n_pos: Positives it was fitted on.
         n_neg: Negatives it was fitted on.
         n_masked: Samples of the split left out for want of a label.
         note: What was chosen, and why.
         fallback: The method is not the one asked for, or nothing could be fitted: to be shown loudly.
+        slope_above: Of ``beta`` alone: the slope far above 0; one of the two is above 0.
+        knots: Of ``isotonic`` alone: (logit, probability), neither ever falling.
     """
 
     finding: str
@@ -41,15 +50,42 @@ class FindingMap:
     n_masked: int
     note: str
     fallback: bool = False
+    slope_above: float | None = None
+    knots: Knots = ()
 
     def __post_init__(self) -> None:
-        if self.method not in ("platt", "temperature", "identity"):
-            raise CalibrationError(f"{self.finding}: method must be platt, temperature or identity; received {self.method!r}.")
-        if not (np.isfinite([self.slope, self.intercept]).all() and self.slope > 0):
+        if self.method not in ("platt", "temperature", "beta", "isotonic", "identity"):
+            raise CalibrationError(
+                f"{self.finding}: method must be platt, temperature, beta, isotonic or identity; received {self.method!r}."
+            )
+        if (self.slope_above is not None) != (self.method == "beta") or bool(self.knots) != (self.method == "isotonic"):
+            raise CalibrationError(
+                f"{self.finding}: slope_above belongs to beta and knots to isotonic, and {self.method} has other ones. "
+                "Fit the calibrator again."
+            )
+        self._require_rising()
+
+    def _require_rising(self) -> None:
+        above = self.slope if self.slope_above is None else self.slope_above
+        rises = min(self.slope, above) >= 0 and max(self.slope, above) > 0
+        if self.knots:
+            ends = np.array(self.knots, np.float64)
+            rises = bool(np.isfinite(ends).all() and (np.diff(ends, axis=0) >= 0).all() and 0 < ends[0, 1] < ends[-1, 1] < 1)
+        if not (np.isfinite([self.slope, self.intercept, above]).all() and rises):
             raise CalibrationError(
                 f"{self.finding}: slope must be above 0, and both numbers finite; received slope {self.slope}, "
-                f"intercept {self.intercept}. Fit the calibrator again."
+                f"intercept {self.intercept}{', or knots that fall' if self.knots else ''}. Fit the calibrator again."
             )
+
+    def probability(self, logit: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Calibrated probabilities of one finding (multi-label), float64 (n,)."""
+        if self.knots:
+            return apply_isotonic(logit, self.knots)
+        if self.slope_above is None:
+            return special.expit(self.slope * logit + self.intercept)
+        # ln s = -softplus(-z) and -ln(1 - s) = softplus(z), which do not lose a confident network's digits
+        both = self.slope_above * np.logaddexp(0, logit) - self.slope * np.logaddexp(0, -logit)
+        return special.expit(both + self.intercept)
 
     @property
     def temperature(self) -> float:
@@ -106,7 +142,7 @@ class Calibrator:
 
         Returns:
             float64 (N, K) with the same ids; the order of samples by a finding's probability is that of its logit
-            (multi-label).
+            (multi-label); samples on one step of an isotonic curve tie.
 
         Raises:
             CalibrationError: The logits are of another model, or of other findings.
@@ -121,8 +157,12 @@ class Calibrator:
                 f"the calibrator was fitted on logits of model {self.model_fingerprint[:12]}; received logits of model "
                 f"{logits.model_fingerprint[:12]}. Use the calibrator that was stored with this model, or fit one."
             )
-        scaled = logits.logits * [each.slope for each in self.maps] + [each.intercept for each in self.maps]
-        return ProbabilityTable(logits.sample_ids, logits.findings, activate(scaled, self.task), self.fingerprint)
+        z = logits.logits
+        if self.task == "multilabel":
+            p = np.stack([each.probability(z[:, column]) for column, each in enumerate(self.maps)], axis=1)
+        else:
+            p = activate(z * [each.slope for each in self.maps], self.task)
+        return ProbabilityTable(logits.sample_ids, logits.findings, p, self.fingerprint)
 
     def to_json(self) -> dict[str, Any]:
         """Everything, as values that JSON has; ``from_json`` gives back an equal calibrator."""
@@ -132,7 +172,7 @@ class Calibrator:
             "task": self.task,
             "split": self.split.value,
             "model_fingerprint": self.model_fingerprint,
-            "findings": [asdict(each) for each in self.maps],
+            "findings": [_stored(each) for each in self.maps],
         }
 
     @classmethod
@@ -144,10 +184,21 @@ class Calibrator:
         """
         content = check_document(value, "calibrator")
         try:
-            maps = tuple(FindingMap(**each) for each in content["findings"])
+            maps = tuple(FindingMap(**_read(each)) for each in content["findings"])
             return cls(content["task"], Split(content["split"]), content["model_fingerprint"], maps)
         except (KeyError, TypeError, ValueError) as error:
             raise CalibrationError(f"calibrator JSON is incomplete or changed ({error}). Fit the model again.") from error
+
+
+def _stored(each: FindingMap) -> dict[str, Any]:
+    """What a map has; the fields of one method stand in its own maps alone."""
+    fields = asdict(each)
+    return {name: value for name, value in fields.items() if not (name in ("slope_above", "knots") and value in (None, ()))}
+
+
+def _read(stored: Mapping[str, Any]) -> dict[str, Any]:
+    """A map's fields; JSON has lists where knots are pairs."""
+    return {**stored, "knots": tuple((float(z), float(p)) for z, p in stored.get("knots", ()))}
 
 
 def check_document(value: Mapping[str, Any] | None, kind: str) -> Mapping[str, Any]:

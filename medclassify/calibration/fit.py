@@ -1,11 +1,13 @@
 """Chooses and fits a calibrator on the calibrate split."""
 
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
+from medclassify.calibration.beta import fit_beta
 from medclassify.calibration.calibrator import Calibrator, FindingMap, Method
+from medclassify.calibration.isotonic import Knots, fit_isotonic
 from medclassify.calibration.platt import fit_platt
 from medclassify.calibration.raw import Task, check_task
 from medclassify.calibration.temperature import at_limit, fit_sigmoid_temperature, fit_softmax_temperature
@@ -14,9 +16,11 @@ from medclassify.records import LogitTable, Split
 
 MIN_PLATT = 50
 """Positives (and negatives) below which ``auto`` fits one number in place of two."""
+MIN_ISOTONIC = 1000
+"""Positives (and negatives) below which a curve without a form follows noise."""
 MIN_FIT = 5
 """Positives (and negatives) below which nothing is fitted."""
-Choice = Literal["auto", "temperature", "platt", "none"]
+Choice = Literal["auto", "temperature", "platt", "beta", "isotonic", "none"]
 
 
 def fit_calibrator(
@@ -33,14 +37,15 @@ def fit_calibrator(
     Multi-label, each finding by itself. ``auto``: Platt scaling; a temperature where there are fewer than 50 positives
     (or negatives); nothing, loudly, where there are fewer than 5. Where Platt's slope is not above 0 (the logit ranks
     backwards) a temperature is tried, and where that runs into its limit the finding is left uncalibrated, loudly.
-    Multi-class: one temperature.
+    ``beta`` and ``isotonic`` are refused, loudly, for a finding with fewer than 50 or 1000 positives (or negatives), which then
+    gets what ``auto`` gives. Multi-class: one temperature.
 
     Args:
         logits: float64 (N, K), of the calibrate split's samples.
         targets: float64 (N, K) of 0 and 1 wherever ``mask`` is True.
         mask: bool (N, K), True where there is a label; masked labels never enter.
         task: ``multilabel`` or ``multiclass``.
-        method: ``auto``, ``temperature``, ``platt`` (multi-label only) or ``none``.
+        method: ``auto``, ``temperature``, ``none``, or for multi-label alone ``platt``, ``beta`` or ``isotonic``.
         split: Where the samples are from.
 
     Returns:
@@ -49,8 +54,9 @@ def fit_calibrator(
     Raises:
         CalibrationError: The arrays do not fit each other, or the method is not for this task, or the split is test.
     """
-    if method not in ("auto", "temperature", "platt", "none"):
-        raise CalibrationError(f"method must be 'auto', 'temperature', 'platt' or 'none'; received {method!r}.")
+    if method not in get_args(Choice):
+        allowed = ", ".join(map(repr, get_args(Choice)[:-1]))
+        raise CalibrationError(f"method must be {allowed} or 'none'; received {method!r}.")
     targets, mask = check_targets(logits.logits.shape, targets, mask, logits.findings)
     if check_task(task) == "multiclass":
         return Calibrator(task, split, logits.model_fingerprint, _fit_multiclass(logits, targets, mask, method))
@@ -97,9 +103,46 @@ class _Fitted(NamedTuple):
     intercept: float
     note: str
     fallback: bool = False
+    slope_above: float | None = None
+    knots: Knots = ()
 
 
 def _fit_finding(logit: NDArray[np.float64], positive: NDArray[np.bool_], method: Choice) -> _Fitted:
+    """What was asked for where the finding is eligible, else what ``auto`` gives, loudly."""
+    if method not in ("beta", "isotonic"):
+        return _fit_scaling(logit, positive, method)
+    n_pos = int(np.count_nonzero(positive))
+    fewest, least = min(n_pos, positive.size - n_pos), MIN_PLATT if method == "beta" else MIN_ISOTONIC
+    counts = f"{n_pos} positives and {positive.size - n_pos} negatives"
+    refused = f"{method} refused: {counts}, at least {least} of each are needed"
+    if fewest >= least and np.ptp(logit) > 0:
+        fitted = _fit_beta(logit, positive, counts) if method == "beta" else _fit_steps(logit, positive, counts)
+        if fitted:
+            return fitted
+        refused = f"{method} refused: the logit ranks backwards"
+    instead = _fit_scaling(logit, positive, "auto")
+    return instead._replace(note=f"{refused}; {instead.note}", fallback=True)
+
+
+def _fit_beta(logit: NDArray[np.float64], positive: NDArray[np.bool_], counts: str) -> _Fitted | None:
+    below, above, intercept = fit_beta(logit, positive)
+    if max(below, above) <= 1e-6:
+        return None
+    note = f"beta slopes {below:.3g} and {above:.3g}, intercept {intercept:.3g}, on {counts}"
+    flat = "; flat on one side: ties there" if min(below, above) <= 0 else ""
+    return _Fitted("beta", below, intercept, note + flat, slope_above=above)
+
+
+def _fit_steps(logit: NDArray[np.float64], positive: NDArray[np.bool_], counts: str) -> _Fitted | None:
+    knots = fit_isotonic(logit, positive)
+    steps = len({p for _, p in knots})
+    if steps < 2:
+        return None
+    note = f"isotonic, {steps} steps on {counts}; samples on one step tie, so the AUROC may differ a little from the logit's"
+    return _Fitted("isotonic", 1.0, 0.0, note, knots=knots)
+
+
+def _fit_scaling(logit: NDArray[np.float64], positive: NDArray[np.bool_], method: Choice) -> _Fitted:
     n_pos = int(np.count_nonzero(positive))
     fewest = min(n_pos, positive.size - n_pos)
     counts = f"{n_pos} positives and {positive.size - n_pos} negatives"
@@ -138,8 +181,8 @@ def _fit_multiclass(
     logits: LogitTable, targets: NDArray[np.float64], mask: NDArray[np.bool_], method: Choice
 ) -> tuple[FindingMap, ...]:
     """One fit for all findings, on the samples whose label is complete."""
-    if method == "platt":
-        raise CalibrationError("method 'platt' is for multilabel; use 'temperature' or 'auto' for multiclass.")
+    if method in ("platt", "beta", "isotonic"):
+        raise CalibrationError(f"method {method!r} is for multilabel; use 'temperature' or 'auto' for multiclass.")
     complete = mask.all(axis=1)
     classes = targets[complete]
     wrong = int(np.count_nonzero(classes.sum(axis=1) != 1))
@@ -170,5 +213,5 @@ def _uncalibrated(why: str) -> _Fitted:
 
 
 def _map(finding: str, fitted: _Fitted, n_pos: int, n_neg: int, n_masked: int) -> FindingMap:
-    method, slope, intercept, note, fallback = fitted
-    return FindingMap(finding, method, slope, intercept, n_pos, n_neg, n_masked, note, fallback)
+    method, slope, intercept, note, fallback, above, knots = fitted
+    return FindingMap(finding, method, slope, intercept, n_pos, n_neg, n_masked, note, fallback, above, knots)

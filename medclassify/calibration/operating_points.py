@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from fractions import Fraction
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -15,7 +16,7 @@ from medclassify.metrics.cells import join_notes
 from medclassify.metrics.proportions import normal_quantile
 from medclassify.records import OperatingPoint, ProbabilityTable, Split
 
-Criterion = Literal["sensitivity", "specificity", "youden"]
+Criterion = Literal["sensitivity", "specificity", "youden", "cost"]
 FALLBACK = 0.90
 """What is held on the class that is there, where the criterion's own class is not."""
 
@@ -27,13 +28,16 @@ def choose_operating_points(
     *,
     criterion: Criterion = "sensitivity",
     target: float = 0.90,
+    cost_ratio: float | None = None,
     split: Split = Split.CALIBRATE,
 ) -> tuple[OperatingPoint, ...]:
     """Chooses a threshold for each finding; a sample is called where its probability is ≥ the threshold.
 
     ``sensitivity``: the highest threshold that still calls this share of the positives. ``specificity``: the one that
     leaves this share of the negatives uncalled, midway to the next probability seen. ``youden``: the greatest
-    sensitivity + specificity, the lowest such threshold. Where a class is missing, 0.90 is held on the other one; where
+    sensitivity + specificity, the lowest such threshold. ``cost``: the least cost_ratio · missed + false alarms over the
+    split's samples; of equal costs the lowest threshold, which misses fewest; just above the highest probability where
+    calling nobody costs least. Where a class is missing, 0.90 is held on the other one; where
     there is no label at all, nothing but a certainty is called. Neither is done silently: ``warning`` says so.
 
     Args:
@@ -42,17 +46,26 @@ def choose_operating_points(
         mask: bool (N, K), True where there is a label.
         criterion: The rule.
         target: The sensitivity or specificity to hold, in (0, 1).
+        cost_ratio: False alarms that one missed finding counts for, 0.001–1000; of ``cost`` alone.
         split: Where the samples are from.
 
     Returns:
         One a finding, in the order of the columns.
 
     Raises:
-        CalibrationError: The arrays do not fit each other, criterion or target is out of range, or the split is test.
+        CalibrationError: The arrays do not fit each other, criterion, target or cost_ratio is out of range, or the split is
+            test.
+
+    Source:
+        Of ``cost``: Zweig & Campbell, Clinical Chemistry 39:561 (1993); Elkan, IJCAI, 973 (2001).
     """
     refuse_test(split, "an operating point")
-    if criterion not in ("sensitivity", "specificity", "youden"):
-        raise CalibrationError(f"criterion must be 'sensitivity', 'specificity' or 'youden'; received {criterion!r}.")
+    if criterion not in ("sensitivity", "specificity", "youden", "cost"):
+        raise CalibrationError(f"criterion must be 'sensitivity', 'specificity', 'youden' or 'cost'; received {criterion!r}.")
+    if criterion == "cost" and not (cost_ratio and 0.001 <= cost_ratio <= 1000):
+        raise CalibrationError(
+            f"cost_ratio must be 0.001–1000 (10: a missed finding is ten false alarms); received {cost_ratio}."
+        )
     if not 0 < target < 1:
         raise CalibrationError(f"target must lie between 0 and 1 (0.90 for 90 %); received {target}.")
     targets, mask = check_targets(prob.probabilities.shape, targets, mask, prob.findings)
@@ -61,7 +74,7 @@ def choose_operating_points(
         rows = mask[:, column]
         p, positive = prob.probabilities[rows, column], targets[rows, column] == 1
         classes = _Classes(np.sort(p[positive]), np.sort(p[~positive]))
-        threshold, rule, warning = _choose(classes, criterion, target)
+        threshold, rule, warning = _choose(classes, criterion, target, cost_ratio)
         counts = classes.positives.size, classes.negatives.size
         points.append(OperatingPoint(finding, threshold, rule, split, *counts, f"{finding}: {warning}" if warning else ""))
     return tuple(points)
@@ -104,7 +117,7 @@ class _Classes(NamedTuple):
         return float((self.negatives < threshold).mean())
 
 
-def _choose(classes: _Classes, criterion: Criterion, target: float) -> tuple[float, str, str]:
+def _choose(classes: _Classes, criterion: Criterion, target: float, cost_ratio: float | None) -> tuple[float, str, str]:
     """Threshold, rule in words, and warning."""
     positives, negatives = classes
     if not positives.size and not negatives.size:
@@ -118,6 +131,10 @@ def _choose(classes: _Classes, criterion: Criterion, target: float) -> tuple[flo
     if criterion == "youden":
         threshold = _at_youden(classes)
         return threshold, "greatest sensitivity + specificity", _doubts(classes, threshold, "")
+    if criterion == "cost" and cost_ratio:
+        threshold = _at_least_cost(classes, cost_ratio)
+        rule = f"least cost, a missed finding as {cost_ratio:g} false alarms"
+        return threshold, rule, _doubts(classes, threshold, "")
     threshold = _at_sensitivity(classes, target) if criterion == "sensitivity" else _at_specificity(classes, target)
     doubts = _doubts(classes, threshold, criterion)
     if criterion == "specificity" and classes.specificity(threshold) < target:
@@ -147,6 +164,19 @@ def _at_youden(classes: _Classes) -> float:
     # Counted in whole pairs: equal sums must compare equal.
     gain = called * negatives.size + spared * positives.size
     return float(candidates[gain.argmax()])
+
+
+def _at_least_cost(classes: _Classes, cost_ratio: float) -> float:
+    positives, negatives = classes
+    # Between two positives nothing is gained by calling more; nobody is called from just above the highest probability.
+    nobody = min(float(np.nextafter(max(positives[-1], negatives[-1]), 2.0)), 1.0)
+    candidates = np.unique(np.r_[positives, nobody])
+    missed = np.searchsorted(positives, candidates, side="left")
+    alarms = negatives.size - np.searchsorted(negatives, candidates, side="left")
+    # Counted in whole numbers: equal costs must compare equal.
+    ratio = Fraction(cost_ratio).limit_denominator(1000)
+    cost = missed.astype(np.int64) * ratio.numerator + alarms.astype(np.int64) * ratio.denominator
+    return float(candidates[cost.argmin()])
 
 
 def _share(target: float, size: int) -> int:

@@ -218,17 +218,22 @@ class CalibrationConfig:
 
     Args:
         method: ``auto`` (multi-label: Platt per finding, temperature below 50 positives; multi-class: temperature),
-            ``temperature``, ``platt`` or ``none``.
+            ``temperature``, ``platt``, ``beta`` (from 50 positives), ``isotonic`` (from 1000 positives) or ``none``.
         criterion: The rule of the operating point.
-        target: The sensitivity or specificity to hold; not used by ``youden``.
+        target: The sensitivity or specificity to hold; not used by ``youden`` and ``cost``.
+        cost_ratio: How many false alarms one missed finding counts for; of ``cost`` alone.
         conformal_alpha: The share of samples with a finding, and of those without it, whose conformal set may miss the truth;
             0 switches the sets off.
+        prevalence: Finding: its prevalence where the model will be used. ``predict`` corrects probabilities for it (label shift
+            only); ``fit`` and ``evaluate`` do not.
     """
 
-    method: Literal["auto", "temperature", "platt", "none"] = "auto"
-    criterion: Literal["sensitivity", "specificity", "youden"] = "sensitivity"
+    method: Literal["auto", "temperature", "platt", "beta", "isotonic", "none"] = "auto"
+    criterion: Literal["sensitivity", "specificity", "youden", "cost"] = "sensitivity"
     target: float = 0.90
+    cost_ratio: float | None = None
     conformal_alpha: float = 0.1
+    prevalence: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ def validate(config: Config, where: str) -> None:
         ConfigError: The first one found.
     """
     data, fractions, optimizer = config.data, config.data.fractions, config.optimizer
+    calibration = config.calibration
     shares = (fractions.train, fractions.tune, fractions.calibrate, fractions.test)
     group = optimizer.mitigation_attribute or "left out"
     default = OptimizerConfig()
@@ -101,8 +102,28 @@ def validate(config: Config, where: str) -> None:
         ),
         (0 < config.calibration.target < 1, f"calibration.target must be in (0, 1), received {config.calibration.target}"),
         (
-            not (data.task == "multiclass" and config.calibration.method == "platt"),
-            "calibration.method platt is per finding and contradicts data.task multiclass; use temperature",
+            not (data.task == "multiclass" and config.calibration.method in ("platt", "beta", "isotonic")),
+            f"calibration.method {calibration.method} is per finding and contradicts data.task multiclass; use temperature",
+        ),
+        (
+            (calibration.criterion == "cost") == (calibration.cost_ratio is not None),
+            f"calibration.criterion {calibration.criterion} contradicts cost_ratio {calibration.cost_ratio}: cost needs one",
+        ),
+        (
+            config.calibration.cost_ratio is None or 0.001 <= config.calibration.cost_ratio <= 1000,
+            f"calibration.cost_ratio must be 0.001–1000, received {config.calibration.cost_ratio}",
+        ),
+        (
+            all(0 < share < 1 for share in config.calibration.prevalence.values()),
+            f"calibration.prevalence must lie between 0 and 1, received {dict(config.calibration.prevalence)}",
+        ),
+        (
+            data.task == "multilabel" or not config.calibration.prevalence,
+            "calibration.prevalence is per finding and contradicts data.task multiclass",
+        ),
+        (
+            not (config.calibration.prevalence and config.calibration.method == "none"),
+            "calibration.prevalence contradicts calibration.method none: raw probabilities rest on no known prevalence",
         ),
         (
             0 <= config.calibration.conformal_alpha < 1,

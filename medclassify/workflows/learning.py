@@ -1,6 +1,6 @@
 """From a dataset and a config to a fine-tuned, calibrated model."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,15 +12,19 @@ from timm.models.efficientnet import EfficientNet
 
 from medclassify.calibration import (
     CURVE_ALPHAS,
+    Calibrator,
     choose_operating_points,
     conformal_to_json,
+    correctable,
     decision_fingerprint,
     fit_calibrator,
     fit_conformal,
     operating_points_to_json,
+    prevalence_shifts,
 )
 from medclassify.config import Config, OptimizerConfig
 from medclassify.data import PreparedDataModule, PreparedDataset
+from medclassify.errors import ConfigError
 from medclassify.manifest import Manifest, apply_uncertainty, uncertainty_notes
 from medclassify.models import ModelBundle, WeightsReport, backbone_name, create_network, load_weights, state_fingerprint
 from medclassify.records import ConformalRule, Preprocessing, ProbabilityTable, Split
@@ -116,6 +120,7 @@ def learn(
         callbacks: What else looks on while the network learns.
     """
     findings, task = dataset.manifest.findings, config.data.task
+    _require_known(config.calibration.prevalence, findings)
     torch.manual_seed(config.seed_everything)
     network.reset_classifier(len(findings))
     checkpoint = run.last_checkpoint if resume and run.last_checkpoint.is_file() else None
@@ -195,17 +200,46 @@ def calibrated(
     calibrator = fit_calibrator(logits, targets, mask, task=config.data.task, method=settings.method)
     prob = calibrator.transform(logits)
     points = choose_operating_points(
-        prob, targets, mask, criterion=settings.criterion, target=settings.target, split=Split.CALIBRATE
+        prob,
+        targets,
+        mask,
+        criterion=settings.criterion,
+        target=settings.target,
+        cost_ratio=settings.cost_ratio,
+        split=Split.CALIBRATE,
     )
     rules, conformal = _conformal(prob, manifest, settings.conformal_alpha)
     for line in (*calibrator.notes, *(each.warning for each in (*points, *rules) if each.warning)):
         say(f"  {line}")
     finished = replace(
-        bundle, calibrator=calibrator.to_json(), operating_points=operating_points_to_json(points), conformal=conformal
+        bundle,
+        calibrator=calibrator.to_json(),
+        operating_points=operating_points_to_json(points),
+        conformal=conformal,
+        prevalence=_declared(calibrator, settings.prevalence),
     )
     finished = replace(finished, decisions_sha256=decision_fingerprint(deciding(finished)))
     say(f"  frozen before the test split is read: {finished.decisions_sha256[:12]} (calibrator, thresholds, conformal rules)")
     return Scorer(finished, calibrator, points, embeddings, rules)
+
+
+def _require_known(prevalence: Mapping[str, float], findings: Sequence[str]) -> None:
+    """A wrong name is told before anything is learnt."""
+    for finding in prevalence:
+        if finding not in findings:
+            known = ", ".join(findings)
+            raise ConfigError(f"calibration.prevalence names {finding!r}; the findings are {known}. Correct the name.")
+
+
+def _declared(calibrator: Calibrator, prevalence: Mapping[str, float]) -> dict[str, float]:
+    """The prevalence that ``predict`` will correct for; what cannot be corrected is left out, loudly."""
+    kept = {finding: share for finding, share in prevalence.items() if correctable(calibrator, finding)}
+    for finding in prevalence:
+        if finding not in kept:
+            warn(f"{finding}: was not calibrated, so `predict` will not correct it to a prevalence of {prevalence[finding]:g}")
+    for shift in prevalence_shifts(calibrator, kept):
+        say(f"  at `predict`, not in this run's test table: {shift.note}")
+    return kept
 
 
 def _conformal(

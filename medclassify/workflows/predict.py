@@ -2,20 +2,24 @@
 
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+import medclassify
+from medclassify.calibration import PrevalenceShift, prevalence_shifts
 from medclassify.errors import ManifestError, RunError
 from medclassify.manifest import Manifest, read_manifest, unlabelled_manifest, write_exclusions
 from medclassify.records import Exclusion
-from medclassify.runs import RunLayout, one_works
+from medclassify.runs import RunLayout, one_works, write_json
 from medclassify.workflows.checks import finished_run, require_sources, require_table_name
 from medclassify.workflows.cluster import Cluster, connect
 from medclassify.workflows.consent import Withdrawn
@@ -53,7 +57,12 @@ class Predicted:
 
 
 def predict(
-    run_folder: Path, sources: Sequence[str], out: Path, exclude_patients: Sequence[str] = (), scheduler: str | None = None
+    run_folder: Path,
+    sources: Sequence[str],
+    out: Path,
+    exclude_patients: Sequence[str] = (),
+    scheduler: str | None = None,
+    prevalence: Mapping[str, float] | None = None,
 ) -> Predicted:
     """Scores files, folders or a manifest; what cannot be read is listed beside the table, and the rest is scored.
 
@@ -65,6 +74,8 @@ def predict(
         out: ``.parquet`` or ``.csv``.
         exclude_patients: Patients who withdrew consent, besides those whom the run's config leaves out.
         scheduler: Address of a Dask scheduler whose workers read, decode and score; this machine when left out.
+        prevalence: Finding → prevalence where the images come from, to correct probabilities for; what the run's config
+            declared when left out, and nothing for an empty one.
 
     Raises:
         MedclassifyError: The run, the sources or the output name is not usable; or a worker cannot do its part.
@@ -75,13 +86,22 @@ def predict(
     pieces = out.with_name(f".{out.name}.pieces")
     lock = one_works(out.with_name(f".{out.name}.lock"), lambda: False, str(out), say)
     with connect(scheduler) if scheduler else nullcontext() as cluster, lock, kept_pieces(pieces):
-        return _predict(run, sources, out, exclude_patients, pieces, cluster)
+        return _predict(run, sources, out, exclude_patients, pieces, cluster, prevalence)
 
 
 def _predict(
-    run: RunLayout, sources: Sequence[str], out: Path, exclude_patients: Sequence[str], folder: Path, cluster: Cluster | None
+    run: RunLayout,
+    sources: Sequence[str],
+    out: Path,
+    exclude_patients: Sequence[str],
+    folder: Path,
+    cluster: Cluster | None,
+    prevalence: Mapping[str, float] | None,
 ) -> Predicted:
     scorer = Scorer.of_run(run.model)
+    shifts = prevalence_shifts(scorer.calibrator, scorer.bundle.prevalence if prevalence is None else prevalence)
+    for shift in shifts:
+        warn(shift.note)
     if scorer.bundle.synthetic:
         warn("this model learnt from SYNTHETIC images: its probabilities mean nothing for patients")
     read = partial(read_on, cluster, folder) if cluster else read_here
@@ -95,19 +115,34 @@ def _predict(
             score_on(cluster, run.model, pieces, manifest, scorer, move)
         else:
             score_here(pieces, manifest, scorer, move)
-    writer, kept, broken = _write_scores(pieces, manifest, scorer, out)
+    writer, kept, broken = _write_scores(pieces, manifest, scorer, shifts, out)
     exclusions = (*unreadable, *foreign, *broken)
     report_exclusions(exclusions)
     # Which file a sample is, apart from its scores: a path may name a patient, and scores are passed on.
     files = manifest.frame.loc[kept, ["sample_id", "path"]].reset_index(drop=True)
     write_table(files, out.with_suffix(".files.csv"))
     write_exclusions(out.with_suffix(".exclusions.csv"), exclusions)
+    write_json(out.with_suffix(".provenance.json"), _origin(scorer, shifts, writer.rows))
     say(f"scored {len(files)} image{'' if len(files) == 1 else 's'} for {', '.join(scorer.bundle.findings)}")
     return Predicted(writer.first, writer.rows, files, exclusions, out)
 
 
+def _origin(scorer: Scorer, shifts: Sequence[PrevalenceShift], rows: int) -> dict[str, Any]:
+    """What made a predictions table: the model, what decides, and every correction."""
+    return {
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "version": medclassify.__version__,
+        "model_sha256": scorer.bundle.fingerprint,
+        "decisions_sha256": scorer.bundle.decisions_sha256,
+        "conformal_alpha": scorer.rules[0].alpha if scorer.rules else None,
+        "prevalence_correction": [{**shift.to_json(), "note": shift.note} for shift in shifts],
+        "synthetic": scorer.bundle.synthetic,
+        "rows": rows,
+    }
+
+
 def _write_scores(
-    pieces: Sequence[ScoredPiece], manifest: Manifest, scorer: Scorer, out: Path
+    pieces: Sequence[ScoredPiece], manifest: Manifest, scorer: Scorer, shifts: Sequence[PrevalenceShift], out: Path
 ) -> tuple[TableWriter, NDArray[np.bool_], list[Exclusion]]:
     """The table, a piece at a time; which samples stand in it; and why the others do not."""
     kept, broken = np.zeros(len(manifest), np.bool_), []
@@ -117,7 +152,8 @@ def _write_scores(
             broken += exclusions
             part = replace(manifest, frame=rows)
             raw, calibrated = scorer.probabilities(logits)
-            table = predictions_table(part, logits, raw, calibrated, scorer.points, scorer.rules, attributes=_ATTRIBUTES)
+            given = (part, logits, raw, calibrated, scorer.points, scorer.rules, shifts)
+            table = predictions_table(*given, attributes=_ATTRIBUTES)
             writer.add(table.astype({"target": "float64", "split": "str"}))  # whatever stands in this piece
         if not kept.any():
             shutil.rmtree(pieces[0].path.parent, ignore_errors=True)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from medclassify.calibration import conformal_sets
+from medclassify.calibration import PrevalenceShift, conformal_sets, shift_points, shift_probabilities
 from medclassify.manifest import Manifest
 from medclassify.records import ConformalRule, LogitTable, OperatingPoint, ProbabilityTable
 
@@ -17,6 +17,7 @@ def predictions_table(
     calibrated: ProbabilityTable,
     points: Sequence[OperatingPoint],
     rules: Sequence[ConformalRule] = (),
+    shifts: Sequence[PrevalenceShift] = (),
     *,
     attributes: Sequence[str],
 ) -> pd.DataFrame:
@@ -29,6 +30,7 @@ def predictions_table(
         calibrated: Calibrated probabilities of the same samples.
         points: One operating point a finding.
         rules: One conformal rule a finding; without them there is no column ``conformal_set``.
+        shifts: Corrections for another prevalence, of ``prob_cal`` and ``threshold`` alike: decisions and sets stay.
         attributes: Manifest columns to carry along.
 
     Returns:
@@ -36,7 +38,8 @@ def predictions_table(
         ``target`` is missing where the label is unknown or uncertain.
     """
     facts = manifest.frame.set_index("sample_id").loc[list(logits.sample_ids)]
-    threshold = {point.finding: point.threshold for point in points}
+    threshold = {point.finding: point.threshold for point in shift_points(points, shifts)}
+    shown = shift_probabilities(calibrated, shifts).probabilities
     rule = {each.finding: each for each in rules}
     tables = []
     for k, finding in enumerate(logits.findings):
@@ -50,9 +53,9 @@ def predictions_table(
                     "target": labels.where(labels >= 0).to_numpy(),
                     "logit": logits.logits[:, k],
                     "prob_raw": raw.probabilities[:, k],
-                    "prob_cal": calibrated.probabilities[:, k],
+                    "prob_cal": shown[:, k],
                     "threshold": threshold[finding],
-                    "decision": calibrated.probabilities[:, k] >= threshold[finding],
+                    "decision": shown[:, k] >= threshold[finding],
                     "split": facts["split"].to_numpy(),
                     **({"conformal_set": conformal_sets(calibrated.probabilities[:, k], rule[finding])} if rules else {}),
                     **{name: facts[name].to_numpy() for name in attributes},

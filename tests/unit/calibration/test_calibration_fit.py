@@ -178,7 +178,7 @@ def test_the_test_split_is_refused():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"method": "isotonic"}, "method must be 'auto', 'temperature', 'platt' or 'none'; received 'isotonic'"),
+        ({"method": "spline"}, "method must be 'auto', 'temperature', 'platt', 'beta', 'isotonic' or 'none'; received 'sp"),
         ({"task": "regression"}, "task must be 'multilabel' or 'multiclass'; received 'regression'"),
         ({"targets": np.ones((3, 1))}, r"targets must have a row for each sample .* expected \(120, 1\), received \(3, 1\)"),
         ({"mask": np.ones((120, 2))}, r"mask must have a row .* received \(120, 2\)"),

@@ -165,7 +165,7 @@ def test_a_target_is_a_share(target):
 
 def test_an_unknown_criterion_is_refused():
     with pytest.raises(
-        CalibrationError, match="criterion must be 'sensitivity', 'specificity' or 'youden'; received 'accuracy'"
+        CalibrationError, match="criterion must be 'sensitivity', 'specificity', 'youden' or 'cost'; received 'accuracy'"
     ):
         choose(*rare(), criterion="accuracy")
 
@@ -204,3 +204,40 @@ def test_json_that_is_something_else_is_refused(change, message):
     written = operating_points_to_json((choose(*rare()),))
     with pytest.raises(CalibrationError, match=message):
         operating_points_from_json(change(written))
+
+
+@pytest.mark.parametrize("ratio", [0.5, 1, 10, 100])
+@pytest.mark.parametrize("digits", [8, 2])
+def test_cost_is_the_least_over_every_threshold(ratio, digits):
+    p, y = rare()
+    p = np.round(p, digits)
+    point = choose(p, y, criterion="cost", cost_ratio=ratio)
+    cost = lambda threshold: ratio * (y & (p < threshold)).sum() + (~y & (p >= threshold)).sum()  # noqa: E731
+    assert cost(point.threshold) == min(cost(threshold) for threshold in np.r_[np.unique(p), 1.0])
+    assert point.criterion == f"least cost, a missed finding as {ratio:g} false alarms"
+
+
+def test_of_equal_costs_the_lowest_threshold_misses_fewest():
+    # Called from .2: two false alarms. Called from .4: one missed, no false alarm. At a ratio of 2 both cost 2.
+    given = [0.2, 0.3, 0.35, 0.4], [1, 0, 0, 1]
+    assert choose(*given, criterion="cost", cost_ratio=2).threshold == 0.2
+    assert choose(*given, criterion="cost", cost_ratio=1.99).threshold == 0.4
+
+
+def test_where_calling_nobody_costs_least_nobody_is_called_and_it_is_said():
+    point = choose([0.2, 0.6, 0.7, 0.8], [1, 0, 0, 0], criterion="cost", cost_ratio=1)
+    assert point.threshold == np.nextafter(0.8, 1)
+    assert "it calls no positive of the split" in point.warning
+
+
+def test_well_calibrated_probabilities_have_the_threshold_of_decision_theory():
+    rng = np.random.default_rng(0)
+    p = rng.random(200_000)
+    point = choose(p, rng.random(p.size) < p, criterion="cost", cost_ratio=4)
+    assert point.threshold == pytest.approx(1 / (1 + 4), abs=0.03)
+
+
+@pytest.mark.parametrize("ratio", [None, 0, -1, 2000, float("nan")])
+def test_a_cost_needs_a_ratio(ratio):
+    with pytest.raises(CalibrationError, match=f"cost_ratio must be 0.001–1000 .*; received {ratio}"):
+        choose(*rare(), criterion="cost", cost_ratio=ratio)
