@@ -9,7 +9,7 @@ import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import torch
 import torch.distributed as dist
@@ -148,12 +148,24 @@ def share_buffers(module: torch.nn.Module) -> None:
         dist.broadcast(buffer, src=0)
 
 
-def any_rank(*flags: bool, device: torch.device) -> tuple[bool, ...]:
-    """Whether a flag is set on any rank; the same answer everywhere."""
+def talk_beside() -> dist.ProcessGroup | None:
+    """A way for ranks to talk without their GPUs, to be made by all of them together; None where this process is alone."""
     if _alone():
+        return None
+    return cast(dist.ProcessGroup, dist.group.WORLD if dist.get_backend() == "gloo" else dist.new_group(backend="gloo"))
+
+
+def any_rank(*flags: bool, talk: dist.ProcessGroup | None) -> tuple[bool, ...]:
+    """Whether a flag is set on any rank; the same answer everywhere, and no GPU is waited for.
+
+    Args:
+        flags: This rank's.
+        talk: As ``talk_beside`` gave it.
+    """
+    if talk is None:
         return flags
-    told = torch.tensor(flags, dtype=torch.int32, device=device)
-    dist.all_reduce(told, op=dist.ReduceOp.MAX)
+    told = torch.tensor(flags, dtype=torch.int32)
+    dist.all_reduce(told, op=dist.ReduceOp.MAX, group=talk)
     return tuple(bool(flag) for flag in told.tolist())
 
 

@@ -10,12 +10,13 @@ from types import FrameType
 from typing import Any
 
 import torch
+import torch.distributed as dist
 from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.plugins import TorchCheckpointIO
 
 from medclassify.errors import RunError
 from medclassify.runs import atomic_path
-from medclassify.training.ranks import any_rank
+from medclassify.training.ranks import any_rank, talk_beside
 
 SAVE_EVERY = timedelta(minutes=5)
 """How much work a power cut may cost; a checkpoint takes a second or so."""
@@ -51,9 +52,10 @@ class Safekeeping(Callback):
     def __init__(self, path: Path) -> None:
         self.path = path
         self._told, self._in_step, self._saved, self._process = False, False, 0.0, os.getpid()
+        self._talk: dist.ProcessGroup | None = None
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self._saved = time.monotonic()
+        self._saved, self._talk = time.monotonic(), talk_beside()
         if threading.current_thread() is threading.main_thread():  # Lightning restores the handlers before it when it ends
             signal.signal(signal.SIGTERM, self._stop)
             if "SLURM_JOB_ID" in os.environ:
@@ -70,7 +72,7 @@ class Safekeeping(Callback):
         if last or (batch_idx + 1) % trainer.accumulate_grad_batches:
             return
         due = time.monotonic() - self._saved >= SAVE_EVERY.total_seconds()
-        told, due = any_rank(self._told, due, device=pl_module.device)
+        told, due = any_rank(self._told, due, talk=self._talk)
         if told or due:
             trainer.save_checkpoint(self.path)
             self._saved = time.monotonic()
