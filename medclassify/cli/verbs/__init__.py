@@ -1,6 +1,20 @@
 """The verbs, one module each: what it takes, and the one workflow it calls."""
 
-from medclassify.cli.verbs import audit, evaluate, explain, fit, index, plan, predict, prepare, review, tune_hparams, verify
+from medclassify.cli.verbs import (
+    audit,
+    compare,
+    evaluate,
+    explain,
+    fit,
+    gate,
+    index,
+    plan,
+    predict,
+    prepare,
+    review,
+    tune_hparams,
+    verify,
+)
 from medclassify.cli.verbs.verb import Verb
 
 VERBS = (
@@ -13,6 +27,8 @@ VERBS = (
     predict.VERB,
     audit.VERB,
     explain.VERB,
+    compare.VERB,
+    gate.VERB,
     review.VERB,
     verify.VERB,
 )
