@@ -73,9 +73,10 @@ def find_config(path: Path | str) -> Path:
     So ``configs/chest_xray.yaml`` means the same in a checkout, in another folder, and after an installation from a wheel.
     """
     path, package = Path(path), Path(__file__).parents[1]
-    if path.exists() or path.parent not in (Path(), Path("configs")):
+    inside = path.relative_to("configs") if path.is_relative_to("configs") else path
+    if path.exists() or inside.parent not in (Path(), Path("policies")):
         return path
-    shipped = (folder / path.name for folder in (package / "_configs", package.parent / "configs"))
+    shipped = (folder / inside for folder in (package / "_configs", package.parent / "configs"))
     return next((file for file in shipped if file.is_file()), path)
 
 

@@ -4,6 +4,7 @@ import hashlib
 from dataclasses import asdict
 from pathlib import Path
 
+from medclassify.config import find_config
 from medclassify.errors import ConfigError, GateError
 from medclassify.gating import RuleResult, conduct_rules, load_policy, number_rules, read_evidence
 from medclassify.runs import write_json
@@ -28,6 +29,7 @@ def gate(folder: Path, policy_path: Path, out: Path | None) -> list[RuleResult]:
     """
     if out is not None and out.resolve().is_relative_to(folder.resolve()):
         raise ConfigError(f"--out {out}: lies inside {folder}, which must stay what was written. Choose another place.")
+    policy_path = find_config(policy_path)
     policy = load_policy(policy_path)
     evidence = read_evidence(folder)
     results = [*number_rules(policy, evidence), *conduct_rules(policy, evidence)]

@@ -180,6 +180,12 @@ def test_the_verb_says_every_rule_and_writes_them(good: Path, tmp_path: Path, ca
         gate(good, policy, None)
 
 
+def test_a_shipped_policy_is_found_from_any_folder(good: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(GateError, match=r"rules of .*run\.yaml FAIL"):
+        gate(good, Path("configs/policies/run.yaml"), None)
+
+
 def test_other_folders_are_refused(tmp_path: Path, good: Path):
     with pytest.raises(RunError, match="neither a run nor an audit"):
         read_evidence(tmp_path)
