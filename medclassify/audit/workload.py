@@ -29,7 +29,11 @@ def coverage_table(result: AuditResult, facts: ReportFacts) -> TableView | None:
     ]
     heading = [(Td("Subgroups below what was promised (whole interval)"),)] if below else []
     promise = f"Promised on the calibrate split: {number(promised, 'prevalence')} of each class. " if promised else ""
-    caution = "" if below or not result.table.attributes else "No subgroup's interval lies wholly below it, which does not show that each is covered. "
+    caution = (
+        ""
+        if below or not result.table.attributes
+        else "No subgroup's interval lies wholly below it, which does not show that each is covered. "
+    )
     foot = promise + (caution if promised else "") + unstable_foot(result.coverage, repeat=result.table.patients_repeat)
     head = ("Finding", *(LABELS[name] for name in COVERAGE))
     caption = "Conformal sets on the test set: coverage of each class, with 95 % intervals"
