@@ -70,10 +70,9 @@ def worst_group_gap(
         raise MetricError("group must be one a patient; a patient is in two. Compare such groups in pairs: auroc_gap.")
     classes = np.stack([np.bincount(member[rows], minlength=levels.size) for rows in (samples.positive, ~samples.positive)])
     small = classes.min(axis=0) < MIN_CELL
-    if (~small).sum() < 2:
-        raise MetricError(
-            f"two groups need {MIN_CELL} positives and negatives each; {int((~small).sum())} of {levels.size} do."
-        )
+    large = int((~small).sum())
+    if large < 2:
+        raise MetricError(f"two groups need {MIN_CELL} positives and negatives each; received {large} of {levels.size} groups.")
     kept = ~small[member]
     codes = np.unique(samples.codes[kept], return_inverse=True)[1]
     statistic = WeightedAuroc(samples.positive[kept], samples.score[kept], codes)
