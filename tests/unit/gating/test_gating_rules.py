@@ -195,3 +195,13 @@ def test_other_folders_are_refused(tmp_path: Path, good: Path):
     (tmp_path / "estimates.csv").write_text("finding\n")
     with pytest.raises(RunError, match="cannot be read"):
         read_evidence(tmp_path)
+
+
+def test_limits_of_the_interval_decide_not_the_estimate(good: Path, tmp_path: Path):
+    rows = read_evidence(good).estimates.query("attribute == 'all'").set_index("metric")
+    auroc, slope = rows.loc["auroc"], rows.loc["calibration_slope"]
+    (floor,) = check(good, f"auroc: {{every: {(auroc['ci_low'] + auroc['estimate']) / 2}}}", tmp_path)
+    assert not floor.passed
+    for low, high in (((slope["ci_low"] + slope["estimate"]) / 2, 9.0), (-9.0, (slope["ci_high"] + slope["estimate"]) / 2)):
+        (band,) = check(good, f"calibration: {{slope: [{low}, {high}]}}", tmp_path)
+        assert not band.passed
