@@ -192,10 +192,10 @@ class WithinLevels:
             for cell in levels
         ]
 
-        self.value = float(self(np.ones((1, n_patients), np.uint8))[0])
+        self.value = float(self(np.ones((1, n_patients), np.uint16))[0])
 
-    def __call__(self, counts: NDArray[np.uint8]) -> NDArray[np.float64]:
-        """Computes float64 (b,) from counts uint8 (b, n_patients); NaN where no pair was drawn."""
+    def __call__(self, counts: NDArray[np.uint16]) -> NDArray[np.float64]:
+        """Computes float64 (b,) from counts uint16 (b, n_patients); NaN where no pair was drawn."""
         drawn = counts.astype(np.float64)
         pairs = np.stack([(drawn @ classes).prod(axis=1) for classes in self._counts])
         areas = np.nan_to_num(np.stack([auroc(counts) for auroc in self._aurocs]))

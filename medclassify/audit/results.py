@@ -135,5 +135,5 @@ class _Mean:
     def __init__(self, cells: Sequence[Cell]) -> None:
         self._aurocs = [metrics.WeightedAuroc(cell.positive, cell.score, cell.patients) for cell in cells]
 
-    def __call__(self, counts: NDArray[np.uint8]) -> NDArray[np.float64]:
+    def __call__(self, counts: NDArray[np.uint16]) -> NDArray[np.float64]:
         return np.mean([auroc(counts) for auroc in self._aurocs], axis=0)

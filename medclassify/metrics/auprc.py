@@ -89,7 +89,7 @@ def _point(
     if status is Status.NOT_ESTIMABLE:
         return not_estimable(note), None
     statistic = WeightedAveragePrecision(samples.positive, samples.score, codes)
-    value = float(statistic(np.ones((1, n_patients), np.uint8))[0])
+    value = float(statistic(np.ones((1, n_patients), np.uint16))[0])
     if samples.score[samples.positive].min() > samples.score[~samples.positive].max():
         note = join_notes(note, "positives and negatives are fully separated")
         return Estimate(value, _unseen_faults(samples, level), 1.0, "exact-unseen-faults", status, note), None

@@ -42,7 +42,7 @@ def corrected_auroc(
         return None
     judged: list[float] = []
     for drawn in draw_patients(count, resamples=resamples, seed=seed):
-        chosen_by, judged_by = _macro(kernels, drawn), _macro(kernels, (drawn == 0).astype(np.uint8))
+        chosen_by, judged_by = _macro(kernels, drawn), _macro(kernels, (drawn == 0).astype(np.uint16))
         usable = np.isfinite(chosen_by).all(axis=0) & np.isfinite(judged_by).all(axis=0)
         best = chosen_by[:, usable].argmax(axis=0)
         judged += judged_by[:, usable][best, np.arange(usable.sum())].tolist()
@@ -61,7 +61,7 @@ def _kernels(
     return found
 
 
-def _macro(kernels: Sequence[Sequence[WeightedAuroc]], counts: NDArray[np.uint8]) -> NDArray[np.float64]:
+def _macro(kernels: Sequence[Sequence[WeightedAuroc]], counts: NDArray[np.uint16]) -> NDArray[np.float64]:
     """float64 (trials, resamples): the mean over findings that the resample left both classes; NaN where none."""
     scores = np.array([[kernel(counts) for kernel in trial] for trial in kernels])
     defined = np.isfinite(scores)

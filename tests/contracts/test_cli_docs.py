@@ -20,7 +20,21 @@ def sections(repository: Path) -> dict[str, str]:
 
 def test_the_verbs_are_those_of_the_contract():
     assert [verb.name for verb in VERBS] == [
-        *("index", "plan", "prepare", "fit", "tune-hparams", "evaluate", "predict", "audit", "explain", "compare", "gate", "review", "verify")
+        *(
+            "index",
+            "plan",
+            "prepare",
+            "fit",
+            "tune-hparams",
+            "evaluate",
+            "predict",
+            "audit",
+            "explain",
+            "compare",
+            "gate",
+            "review",
+            "verify",
+        )
     ]
 
 
