@@ -86,7 +86,7 @@ def validate(config: Config, where: str) -> None:
         ),
         (
             (optimizer.mitigation == "none") == (optimizer.mitigation_attribute is None),
-            f"optimizer.mitigation {optimizer.mitigation} contradicts mitigation_attribute {group}: give both or none",
+            f"optimizer.mitigation {optimizer.mitigation} and mitigation_attribute {group}: give both (group_dro, sex) or none",
         ),
         (
             not (optimizer.mitigation == "group_dro" and optimizer.mixup),

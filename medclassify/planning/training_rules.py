@@ -165,7 +165,9 @@ def choose_weighting(finding: str, prevalence: float, batch: int) -> Choice:
     seen = f"{finding}, the rarest, has {expected:.2g} positives in a batch of {batch} ({100 * prevalence:.2g} %)"
     if expected < RARE_A_BATCH:
         return Choice(
-            "optimizer.class_weighting", "balanced", f"{seen}: most updates would see none; calibration mends the probabilities"
+            "optimizer.class_weighting",
+            "balanced",
+            f"{seen}: most updates would see none; calibration mends the probabilities where it is eligible",
         )
     return Choice("optimizer.class_weighting", "none", f"{seen}: weights would not rank better, and spoil probabilities")
 

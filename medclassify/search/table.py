@@ -80,6 +80,9 @@ def verdict(rows: Sequence[TrialRow], best: TrialRow, corrected: float | None) -
     complete = [row for row in rows if row.state == "complete" and row.tune_auroc is not None]
     scores = np.array([row.tune_auroc for row in complete], dtype=np.float64)
     score, error = best.tune_auroc or 0.0, best.standard_error or 0.0
+    if len(complete) == 1:
+        only = f"trial {best.trial} is the only complete one ({len(rows)} in all), so nothing was chosen"
+        return [f"{only}: tune AUROC {score:.4f}, standard error {error:.4f}"]
     near = int((scores >= score - error).sum())
     found = (
         f"trial {best.trial} is the best of {len(complete)} complete trials ({len(rows)} in all): tune AUROC {score:.4f}, "

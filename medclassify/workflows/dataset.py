@@ -122,8 +122,18 @@ def prepare(
 ) -> tuple[PreparedStore, list[Exclusion]]:
     """Decodes a manifest's images into the cache, with progress shown; another process that does just that is waited for."""
     samples = list(zip(manifest.frame["sample_id"], manifest.frame["path"], strict=True))
+    done = 0
+
+    def moved(now: int, of: int) -> None:
+        nonlocal done
+        done = now
+        move(now, of)
+
     with progress("preparing images") as move:
-        return prepare_store(samples, preprocessing, cache=cache_folder(), progress=move, tell=say, decode=decode)
+        store, exclusions = prepare_store(samples, preprocessing, cache=cache_folder(), progress=moved, tell=say, decode=decode)
+    if not done:
+        say(f"preparing images: done before, {len(store.index)} are in the cache")
+    return store, exclusions
 
 
 def one_finding_each(manifest: Manifest) -> tuple[Manifest, list[Exclusion]]:

@@ -166,7 +166,21 @@ def learn(
     call()
     result = fine_tune(classifier, data, config, run, monitor=monitor, ranks=ranks, resume=checkpoint, say=say, extra=extra)
     say(f"kept epoch {result.best_epoch + 1} ({result.monitor} {result.best_score:.4f})")
-    return Learnt(settings, (*decisions, *mitigation.notes, *growing), probe, result)
+    worse = _below_the_head(probe, result)
+    for line in worse:
+        warn(line)
+    return Learnt(settings, (*decisions, *mitigation.notes, *growing, *worse), probe, result)
+
+
+def _below_the_head(probe: HeadProbe | None, result: TrainingResult) -> tuple[str, ...]:
+    """Says so where hours of fine-tuning left less than the frozen features gave in seconds."""
+    if probe is None or probe.tune_auroc is None or result.monitor != "tune_auroc" or result.best_score >= probe.tune_auroc:
+        return ()
+    line = (
+        f"fine-tuning ends below the head on frozen features (tune AUROC {result.best_score:.4f}, the head "
+        f"{probe.tune_auroc:.4f}): it may need more epochs or a lower optimizer.lr; compare --optimizer.recipe linear_probe"
+    )
+    return (line,)
 
 
 def calibrated(

@@ -82,7 +82,10 @@ def tune_hparams(
     require_data(config.data)
     space = read_space(space_path, config) if space_path else default_space(config)
     own = _own_values(config, space)
-    space = including(space, own)
+    asked, space = space, including(space, own)
+    for narrow, wide in zip(asked, space, strict=True):
+        if narrow != wide:
+            say(f"{wide.key}: {own[wide.key]} of the config added to the space, for trial 0 is the config as it is")
     start_network(config)  # missing weights stop a search at once
     dataset, preprocessing = _dataset(config)
     facts = {"config": _compared(config), "space": [asdict(one) for one in space], "data": dataset.manifest.fingerprint}

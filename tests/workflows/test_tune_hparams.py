@@ -23,7 +23,7 @@ from medclassify.manifest.table import CORE_COLUMNS
 from medclassify.workflows.dataset import Dataset
 from medclassify.workflows.tune_trial import learnable_part
 
-SPACE = "optimizer.lr: {low: 1e-4, high: 1e-2, log: true}\noptimizer.ema_decay: [0.0, 0.9]\n"
+SPACE = "optimizer.lr: {low: 1e-4, high: 1e-2, log: true}\noptimizer.ema_decay: [0.5, 0.9]\n"
 
 
 def rows(folder: Path) -> list[dict[str, str]]:
@@ -57,6 +57,7 @@ def test_three_trials_make_a_table_and_a_config(searched: tuple[Path, str], smal
         "No sample of the calibrate and test",
     ):
         assert said.lower() in text.lower()
+    assert "optimizer.ema_decay: 0.0 of the config added to the space" in output and "optimizer.lr: " not in output
     assert output.rstrip().splitlines()[-1] == "next: medclassify fit search/best.yaml"
     assert output.count("tune AUROC") >= 4 and "epoch 1/2" not in output
     assert "epoch 1/2" in (folder / "search" / "trials" / "0000" / "console.txt").read_text()

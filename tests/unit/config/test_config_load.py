@@ -91,8 +91,8 @@ def test_yaml_round_trip(tmp_path: Path) -> None:
         ("data: {task: multiclass}\noptimizer: {loss: asymmetric}", [], "optimizer.loss asymmetric .* data.task multiclass"),
         ("optimizer: {mixup: -0.1}", [], "0 or more"),
         ("optimizer: {mixup: 0.2}", [], "optimizer.mixup contradicts data.task multilabel: .* no label"),
-        ("optimizer: {mitigation: group_dro}", [], "group_dro contradicts mitigation_attribute left out"),
-        ("optimizer: {mitigation_attribute: sex}", [], "mitigation none contradicts mitigation_attribute sex"),
+        ("optimizer: {mitigation: group_dro}", [], "group_dro and mitigation_attribute left out: give both"),
+        ("optimizer: {mitigation_attribute: sex}", [], "mitigation none and mitigation_attribute sex: give both"),
         (
             "data: {task: multiclass}\noptimizer: {mitigation: group_dro, mitigation_attribute: sex, mixup: 0.2}",
             [],

@@ -55,4 +55,7 @@ def test_the_verdict_says_that_it_is_optimistic_and_when_it_may_be_luck() -> Non
     assert "(0.8000) is one of them: what was found may be luck" in lines[3]
     better = [row(0, 0.75), row(1, 0.81)]
     assert len(verdict(better, better[1], None)) == 3
-    assert len(verdict(better[:1], better[0], None)) == 3
+    alone = [row(0, 0.75), row(1, None, "failed")]
+    assert verdict(alone, alone[0], 0.7) == [
+        "trial 0 is the only complete one (2 in all), so nothing was chosen: tune AUROC 0.7500, standard error 0.0200"
+    ]

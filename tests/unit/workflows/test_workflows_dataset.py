@@ -52,3 +52,10 @@ def test_a_published_split_that_parts_them_is_refused(folder: Path) -> None:
     labels.to_csv(folder / "labels.csv", index=False)
     with pytest.raises(LeakageError, match="Remove the repeated images"):
         made(folder, 0)
+
+
+def test_a_second_time_says_that_images_are_in_the_cache(folder: Path, capsys) -> None:
+    made(folder, 0)
+    assert "done before" not in capsys.readouterr().out
+    made(folder, 0)
+    assert "preparing images: done before, 40 are in the cache" in capsys.readouterr().out
