@@ -72,8 +72,9 @@ def load_weights(network: EfficientNet, weights: str, *, allow_random: bool = Fa
     if weights != "imagenet":
         path = Path(weights)
         state = _read_file(path)
+        renamed = to_timm_layout(network, state, weights)  # another network's file is told before another normalisation
         _require_normalisation(network, path, layout_of(state))
-        return _fill(network, weights, f"file:{path.name}", to_timm_layout(network, state, weights))
+        return _fill(network, weights, f"file:{path.name}", renamed)
     name = _facts(network)["architecture"]
     try:
         state = _download(network)
