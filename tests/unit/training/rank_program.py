@@ -76,6 +76,5 @@ def train(
     return classifier, result
 
 
-if __name__ == "__main__":
-    for number, images_to_tune in enumerate(map(int, sys.argv[2:])):
-        train(Path(sys.argv[1]) / str(number), tune=images_to_tune, batch_size=4)
+if __name__ == "__main__":  # ranks meet once a process: a second meeting would find the first one's keys at torchrun's
+    train(Path(sys.argv[1]), tune=int(sys.argv[2]), batch_size=4)

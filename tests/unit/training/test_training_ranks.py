@@ -18,11 +18,12 @@ from medclassify.training.loss import losses_of, mean_of_known
 from medclassify.training.ranks import gather_once
 
 
-def test_two_ranks_score_as_one_does_with_fewer_samples_than_ranks_too(tmp_path: Path) -> None:
+@pytest.mark.parametrize("count", [21, 1])
+def test_two_ranks_score_as_one_does_with_fewer_samples_than_ranks_too(count: int, tmp_path: Path) -> None:
     program = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", rank_program.__file__]
     repository = str(Path(__file__).resolve().parents[3])
     done = subprocess.run(
-        [sys.executable, *program, str(tmp_path), "21", "1"],
+        [sys.executable, *program, str(tmp_path), str(count)],
         env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": repository},
         capture_output=True,
         text=True,
@@ -30,13 +31,12 @@ def test_two_ranks_score_as_one_does_with_fewer_samples_than_ranks_too(tmp_path:
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    for number, count in enumerate((21, 1)):
-        kept = torch.load(tmp_path / str(number) / "checkpoints" / "last.ckpt", weights_only=True, map_location="cpu")
-        row = _history(kept)[-1]
-        assert kept["ranks"] == 2 and row["epoch"] == 1
-        loss, score = _scored_alone(kept["state_dict"], count)
-        assert row["tune_loss"] == pytest.approx(loss, abs=1e-6)
-        assert row.get("tune_auroc") == (None if score is None else pytest.approx(score, abs=1e-6))
+    kept = torch.load(tmp_path / "checkpoints" / "last.ckpt", weights_only=True, map_location="cpu")
+    row = _history(kept)[-1]
+    assert kept["ranks"] == 2 and row["epoch"] == 1
+    loss, score = _scored_alone(kept["state_dict"], count)
+    assert row["tune_loss"] == pytest.approx(loss, abs=1e-6)
+    assert row.get("tune_auroc") == (None if score is None else pytest.approx(score, abs=1e-6))
 
 
 def _history(checkpoint: dict) -> list[dict]:
