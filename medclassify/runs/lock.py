@@ -58,7 +58,7 @@ def one_works(lock: Path, done: Callable[[], bool], what: str, tell: Tell | None
         if holder is not None and watch.is_dead(holder):
             if _remove(lock, holder) and tell:
                 tell(f"{what}: process {_name(holder)} had begun it and is gone; this process does it now")
-        elif holder is not None and watch.first and tell:
+        elif holder is not None and watch.first and tell and watch.knows_name(holder):
             watch.first = False
             tell(f"{what}: process {_name(holder)} is making it; waiting")
         time.sleep(_POLL_S)
@@ -119,6 +119,10 @@ class _Watch:
         if holder.get("place") == _place():
             return _started(holder["pid"]) != holder["started"]
         return time.monotonic() - self.since > SILENT_S
+
+    def knows_name(self, holder: dict[str, Any]) -> bool:
+        """A holder writes its name just after it has made the file: a second later it will not come any more."""
+        return "pid" in holder or time.monotonic() - self.since > 1
 
 
 def _read(lock: Path) -> dict[str, Any] | None:
