@@ -154,9 +154,6 @@ def _adjusted(rows: list[GapRow]) -> list[GapRow]:
             families.setdefault((row.metric, row.reference == COMPLEMENT), []).append(place)
     done = list(rows)
     for places in families.values():
-        p = np.array([rows[place].p for place in places], dtype=np.float64)
-        order = np.argsort(p, kind="stable")
-        stepped = np.maximum.accumulate(p[order] * np.arange(p.size, 0, -1))
-        for rank, place in enumerate(order):
-            done[places[place]] = replace(rows[places[place]], p_adjusted=float(min(1.0, stepped[rank])))
+        for place, adjusted in zip(places, metrics.adjusted_p([rows[place].p for place in places]), strict=True):
+            done[place] = replace(rows[place], p_adjusted=adjusted)
     return done

@@ -4,11 +4,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 
-import numpy as np
 import pandas as pd
 
 from medclassify.audit.gap_row import GapVerdict, verdict_of
-from medclassify.metrics import Gap
+from medclassify.metrics import Gap, adjusted_p
 
 VERDICT_METRICS = ("auroc", "sensitivity", "specificity")
 """A margin in AUROC or points says nothing about a Brier score or a prevalence, so those get no verdict."""
@@ -121,11 +120,8 @@ def holm_adjusted(rows: Sequence[DifferenceRow]) -> list[DifferenceRow]:
             families.setdefault((row.metric, row.attribute == "all"), []).append(place)
     done = list(rows)
     for places in families.values():
-        p = np.array([rows[place].p for place in places], dtype=np.float64)
-        order = np.argsort(p, kind="stable")
-        stepped = np.minimum(1.0, np.maximum.accumulate(p[order] * np.arange(p.size, 0, -1)))
-        for rank, place in enumerate(order):
-            done[places[place]] = replace(rows[places[place]], p_adjusted=float(stepped[rank]))
+        for place, adjusted in zip(places, adjusted_p([rows[place].p for place in places]), strict=True):
+            done[place] = replace(rows[place], p_adjusted=adjusted)
     return done
 
 
