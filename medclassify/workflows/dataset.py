@@ -17,6 +17,7 @@ from medclassify.manifest import (
     keep_samples,
     require_no_leakage,
 )
+from medclassify.models import backbone_name, preprocessing_of
 from medclassify.records import Exclusion, Preprocessing, Split
 from medclassify.workflows.alike import find_alike
 from medclassify.workflows.cache import cache_folder
@@ -49,6 +50,16 @@ class Dataset:
         part = self.manifest.of_split(split)
         targets, mask = part.targets()
         return PreparedDataset(self.store.images, self.store.rows(part.frame["sample_id"].tolist()), targets, mask)
+
+
+def preprocessing_for(config: Config) -> Preprocessing:
+    """What the config's network expects of its input.
+
+    Raises:
+        ConfigError: There is no such network, or a window is not known.
+    """
+    data, backbone = config.data, backbone_name(config.model.backbone, config.model.scale)
+    return preprocessing_of(backbone, image_size=data.image_size, window=data.window, ct_windows=data.ct_windows)
 
 
 def make_dataset(indexed: Indexed, config: Config, preprocessing: Preprocessing, decode: Decode = decode_here) -> Dataset:

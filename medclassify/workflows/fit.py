@@ -19,7 +19,7 @@ from medclassify.manifest import (
     write_exclusions,
     write_manifest,
 )
-from medclassify.models import backbone_name, preprocessing_of, save_bundle, scaling_of
+from medclassify.models import backbone_name, save_bundle, scaling_of
 from medclassify.records import Split
 from medclassify.runs import RunLayout, atomic_path, write_json, write_provenance, write_text
 from medclassify.training import require_growth
@@ -27,7 +27,7 @@ from medclassify.training.compiling import require_compiler
 from medclassify.workflows.checks import require_data
 from medclassify.workflows.consent import without_ids
 from medclassify.workflows.console import say
-from medclassify.workflows.dataset import Dataset, make_dataset, with_attributes
+from medclassify.workflows.dataset import Dataset, make_dataset, preprocessing_for, with_attributes
 from medclassify.workflows.explanations import check_sanity, choose_cases, reference_limits, write_explanations
 from medclassify.workflows.index import PHANTOM, Indexed, index_data
 from medclassify.workflows.learning import calibrated, learn, start_network
@@ -88,8 +88,7 @@ def _lead(config: Config, config_path: Path, leader: Leader, resume: bool) -> Fi
     with stage("reading the data", run):
         network, weights = start_network(config)
         backbone = backbone_name(config.model.backbone, config.model.scale)
-        data = config.data
-        preprocessing = preprocessing_of(backbone, image_size=data.image_size, window=data.window, ct_windows=data.ct_windows)
+        preprocessing = preprocessing_for(config)
         scaling = replace(scaling_of(backbone), dropout=network.drop_rate)  # the config may have chosen another
         say(f"network: {backbone}, {scaling}, {preprocessing.image_size} pixels")
         require_growth(config.optimizer, preprocessing.image_size)

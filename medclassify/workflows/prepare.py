@@ -10,11 +10,10 @@ from medclassify.config import load_config
 from medclassify.data.store import decode_here
 from medclassify.errors import RunError
 from medclassify.manifest import uncertainty_policies
-from medclassify.models import backbone_name, preprocessing_of
 from medclassify.workflows.checks import require_data
 from medclassify.workflows.cluster import connect
 from medclassify.workflows.consent import without_ids
-from medclassify.workflows.dataset import Dataset, make_dataset, with_attributes
+from medclassify.workflows.dataset import Dataset, make_dataset, preprocessing_for, with_attributes
 from medclassify.workflows.index import index_data
 from medclassify.workflows.on_cluster import decode_on
 
@@ -47,8 +46,8 @@ def prepare_config(config_path: Path, overrides: Sequence[str] = (), scheduler: 
     """
     config = without_ids(load_config(config_path, overrides))
     require_data(config.data)
-    data, backbone = config.data, backbone_name(config.model.backbone, config.model.scale)
-    preprocessing = preprocessing_of(backbone, image_size=data.image_size, window=data.window, ct_windows=data.ct_windows)
+    data = config.data
+    preprocessing = preprocessing_for(config)
     try:
         with connect(scheduler) if scheduler else nullcontext() as cluster:
             indexed = index_data(data)

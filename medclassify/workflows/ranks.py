@@ -20,11 +20,10 @@ from medclassify.config import Config, load_config
 from medclassify.data import open_store
 from medclassify.errors import ConfigError, MedclassifyError, RunError
 from medclassify.manifest import LeakageReport, read_manifest
-from medclassify.models import backbone_name, preprocessing_of
 from medclassify.runs import RunLayout, started_rank
 from medclassify.training import LostRankError, Ranks, find_ranks
 from medclassify.workflows.console import silence
-from medclassify.workflows.dataset import Dataset
+from medclassify.workflows.dataset import Dataset, preprocessing_for
 from medclassify.workflows.learning import learn, start_network
 
 _VARIABLE = "MEDCLASSIFY_CALLED"
@@ -127,10 +126,9 @@ def _train(call: Call, ranks: Ranks) -> None:
     run = RunLayout(Path(call.run))
     config = load_config(run.config)
     network, _ = start_network(replace(config, model=replace(config.model, weights="none")))  # rank 0 hands its own out
-    manifest, data = read_manifest(run.manifest), config.data
+    manifest = read_manifest(run.manifest)
     dataset = Dataset(manifest, open_store(Path(call.store)), (), LeakageReport({}, (), (), {}), (), synthetic=False)
-    backbone = backbone_name(config.model.backbone, config.model.scale)
-    preprocessing = preprocessing_of(backbone, image_size=data.image_size, window=data.window, ct_windows=data.ct_windows)
+    preprocessing = preprocessing_for(config)
     learn(network, dataset, config, preprocessing, run, pretrained=call.pretrained, resume=call.resume, ranks=ranks)
 
 

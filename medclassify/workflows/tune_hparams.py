@@ -13,7 +13,7 @@ from medclassify.config import Config, config_to_yaml, load_config
 from medclassify.config.validate import validate
 from medclassify.errors import MedclassifyError, RunError, SplitError
 from medclassify.manifest import uncertainty_policies
-from medclassify.models import backbone_name, preprocessing_of, scaling_of
+from medclassify.models import backbone_name, scaling_of
 from medclassify.records import Preprocessing, Split
 from medclassify.runs import RunLayout, atomic_path, write_text
 from medclassify.search import (
@@ -35,7 +35,7 @@ from medclassify.training.classifier import macro_auroc
 from medclassify.workflows.checks import require_data
 from medclassify.workflows.consent import without_ids
 from medclassify.workflows.console import say, warn
-from medclassify.workflows.dataset import Dataset, make_dataset
+from medclassify.workflows.dataset import Dataset, make_dataset, preprocessing_for
 from medclassify.workflows.index import index_data
 from medclassify.workflows.learning import start_network
 from medclassify.workflows.tune_trial import TrialResult, learnable_part, run_trial
@@ -125,8 +125,7 @@ def _compared(config: Config) -> dict[str, Any]:
 def _dataset(config: Config) -> tuple[Dataset, Preprocessing]:
     """The dataset as `fit` makes it, once for all trials."""
     data = config.data
-    backbone = backbone_name(config.model.backbone, config.model.scale)
-    preprocessing = preprocessing_of(backbone, image_size=data.image_size, window=data.window, ct_windows=data.ct_windows)
+    preprocessing = preprocessing_for(config)
     indexed = index_data(data)
     uncertainty_policies(data.uncertain, indexed.manifest.findings)
     dataset = make_dataset(indexed, config, preprocessing)
