@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from medclassify import metrics
-from medclassify.audit.cells import ALL, Cell, finding_cells
+from medclassify.audit.cells import ALL, Cell, FindingCells, finding_cells
 from medclassify.audit.confounding import Confounding, confounding_rows
 from medclassify.audit.coverage import coverage_rows
 from medclassify.audit.estimates import estimate_table
@@ -69,6 +69,11 @@ class AuditResult:
     def estimate(self, finding: str, metric: str, attribute: str = ALL, subgroup: str = ALL) -> EstimateRow | None:
         """One estimate, or None where the metric was left out."""
         return self._rows.get((finding, attribute, subgroup, metric))
+
+    @cached_property
+    def cells(self) -> list[FindingCells]:
+        """The samples behind the numbers, one entry a finding."""
+        return list(finding_cells(self.table))
 
     @cached_property
     def _rows(self) -> dict[tuple[str, str, str, str], EstimateRow]:

@@ -12,9 +12,9 @@ from medclassify.audit.estimates import estimates_frame
 from medclassify.audit.facts import ReportFacts
 from medclassify.audit.gap_row import gaps_frame
 from medclassify.audit.report import render_report
+from medclassify.audit.report.summary import warnings
 from medclassify.audit.results import AuditResult, compute_audit
 from medclassify.audit.stored_facts import facts_to_json
-from medclassify.audit.summary import warnings
 from medclassify.audit.table import AuditTable, audit_table, require_two_classes
 from medclassify.runs import write_json, write_text
 

@@ -6,7 +6,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from medclassify import __version__, audit
-from medclassify.audit.views import Chip, TableView, Td, shown
+from medclassify.audit.report.views import Chip, TableView, Td, shown
 from medclassify.audit.words import LABELS, estimate_text, gap_text, number, p_value
 from medclassify.comparison.compare import Comparison, left_out_lines
 from medclassify.comparison.rows import DifferenceRow, Verdict

@@ -2,14 +2,17 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from markupsafe import Markup
 
 from medclassify.audit.attributes import MISSING
 from medclassify.audit.cells import ALL
+from medclassify.audit.facts import ReportFacts
 from medclassify.audit.gap_row import GapRow, GapVerdict
+from medclassify.audit.report.summary import verdict_sentence
+from medclassify.audit.report.views import Chip, ForestRow, TableView, Td, count_text, estimate_cell, few, shown, verdict_chip
 from medclassify.audit.results import AuditResult
-from medclassify.audit.views import Chip, ForestRow, TableView, Td, count_text, estimate_cell, shown, verdict_chip
 from medclassify.audit.words import LABELS, estimate_text, gap_number, gap_text, number, p_value
 from medclassify.records import Estimate, EstimateRow, Status
 
@@ -34,6 +37,21 @@ class SubgroupView:
     table: TableView
     chips: tuple[Chip, ...]
     failing: bool
+
+
+def context(result: AuditResult, facts: ReportFacts) -> dict[str, Any]:
+    """What may be said of each attribute and each group."""
+    from medclassify.audit.report.figures import forest_figure  # matplotlib takes half a second to import
+
+    return {
+        "subgroups": subgroup_views(result, forest_figure) if result.table.attributes else [],
+        "verdict_sentence": verdict_sentence(result),
+        "failing_table": failing_table(result),
+        "confounded": confounding_table(result, alarms=True),
+        "unconfounded": confounding_table(result, alarms=False),
+        "chips": {str(verdict).lower(): verdict_chip(verdict) for verdict in GapVerdict},
+        "few": few(result.table.patients_repeat),
+    }
 
 
 def subgroup_views(result: AuditResult, draw: Forest) -> list[SubgroupView]:

@@ -1,19 +1,15 @@
-"""The report's pictures with their captions: curves of each finding, explained cases."""
-
-import base64
+"""Curves of each finding with their captions."""
 
 from markupsafe import Markup
 
 from medclassify import metrics
 from medclassify.audit.cells import Cell, FindingCells
-from medclassify.audit.facts import ExplainedCase
-from medclassify.audit.figures import reliability_figure, roc_figure
+from medclassify.audit.report.figures import reliability_figure, roc_figure
+from medclassify.audit.report.summary import calibration_sentence
 from medclassify.audit.results import AuditResult
-from medclassify.audit.summary import calibration_sentence
-from medclassify.audit.words import estimate_text, number
+from medclassify.audit.words import estimate_text
 
 Panel = tuple[str, Markup, str]
-_TRUTH = {1: "present", 0: "absent", None: "not labelled"}
 
 
 def roc_panels(result: AuditResult, cells: list[FindingCells]) -> list[Panel]:
@@ -42,24 +38,6 @@ def reliability_panels(result: AuditResult, cells: list[FindingCells]) -> list[P
         bins = metrics.reliability_bins(cell.positive, cell.score, patients=cell.patients)
         panels.append((cell.finding, reliability_figure(cell.finding, bins, cell.score, caption), caption))
     return panels
-
-
-def case_view(case: ExplainedCase) -> dict[str, str]:
-    """One explained case as the gallery shows it."""
-    called = case.probability >= case.threshold
-    right = {None: "", 1: " (right)" if called else " (missed)", 0: " (false alarm)" if called else " (right)"}[case.target]
-    call = ("called" if called else "not called") + right
-    truth, probability = _TRUTH[case.target], number(case.probability, "auroc")
-    return {
-        "sample_id": case.sample_id,
-        "finding": case.finding,
-        "call": call,
-        "truth": truth,
-        "probability": probability,
-        "threshold": number(case.threshold, "auroc"),
-        "alt": f"Saliency of {case.finding} over sample {case.sample_id}: {call}, label {truth}, probability {probability}",
-        "png": base64.b64encode(case.overlay_png).decode("ascii"),
-    }
 
 
 def _operating(cell: Cell) -> tuple[float, float] | None:

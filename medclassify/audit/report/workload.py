@@ -3,8 +3,8 @@
 from medclassify.audit.cells import ALL
 from medclassify.audit.coverage import COVERAGE, workload
 from medclassify.audit.facts import ReportFacts
+from medclassify.audit.report.views import TableView, Td, count_text, estimate_cell, unstable_foot
 from medclassify.audit.results import AuditResult
-from medclassify.audit.views import TableView, Td, count_text, estimate_cell, unstable_foot
 from medclassify.audit.words import LABELS, number
 from medclassify.calibration import conformal_from_json
 from medclassify.records import Status

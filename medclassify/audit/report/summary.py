@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from medclassify.audit.facts import ReportFacts
 from medclassify.audit.gap_row import GapRow, GapVerdict
+from medclassify.audit.report import phrases
+from medclassify.audit.report.views import TableView, Td, count_text, estimate_cell, gap_line, shown, unstable_foot
 from medclassify.audit.results import AuditResult
-from medclassify.audit.views import TableView, Td, count_text, estimate_cell, gap_line, shown, unstable_foot
 from medclassify.audit.words import LABELS, calibration_words, estimate_text, span
 from medclassify.records import Estimate
 
@@ -29,6 +31,28 @@ class Figure:
     value: str
     label: str
     sub: str = ""
+
+
+def context(result: AuditResult, facts: ReportFacts) -> dict[str, Any]:
+    """The head of the page and what stands in its first screen."""
+    worst, more_failures = failures(result)
+    first, rest = most(warnings(result, facts))
+    created = str(facts.provenance.get("created") or "").replace("T", " ").replace("+00:00", " UTC")
+    backbone = str(facts.model.get("backbone") or "")
+    given = ("" if backbone in facts.title else backbone, phrases.counted(len(result.table.findings), "finding"), created)
+    return {
+        "subtitle": " · ".join(str(part) for part in given if part),
+        "created": created,
+        "banners": banners(facts),
+        "opening": phrases.opening(result, facts),
+        "headline": headline(result, facts),
+        "findings_table": findings_table(result),
+        "verdict_sentence": verdict_sentence(result),
+        "failures": worst,
+        "more_failures": more_failures,
+        "warnings": first,
+        "more_warnings": rest,
+    }
 
 
 def banners(facts: ReportFacts) -> list[Banner]:

@@ -1,0 +1,5 @@
+"""The report: one self-contained page. `page.SECTIONS` lists its parts; each is a module here and a partial template."""
+
+from medclassify.audit.report.page import render_report
+
+__all__ = ["render_report"]
