@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from medclassify.audit.attributes import subgroup_levels
+from medclassify.audit.probes import AttributeProbe
 from medclassify.config import HumanStatements
 from medclassify.records import OperatingPoint, Split
 
@@ -58,6 +59,8 @@ class ReportFacts:
         warnings: Lines that the reader must see.
         data: What the data are, in words; licence and consent.
         conformal: The model's conformal rules as JSON; empty where sets are switched off.
+        probes: How well each attribute can be read off the embeddings.
+        probes_note: Why there are no probes, or "".
     """
 
     title: str
@@ -80,6 +83,8 @@ class ReportFacts:
     warnings: Sequence[str] = ()
     data: Mapping[str, Any] = field(default_factory=dict)
     conformal: Mapping[str, Any] = field(default_factory=dict)
+    probes: Sequence[AttributeProbe] = ()
+    probes_note: str = ""
 
 
 def describe_splits(frame: pd.DataFrame, findings: Sequence[str], attributes: Sequence[str]) -> dict[str, Any]:

@@ -47,6 +47,11 @@ class GapRow:
         status: Whether the gap may be read.
         detectable: The smallest true gap that this sample would have told from 0 with 80 % power, or None.
         note: Why there is no gap, or how small a gap the sample could have detected.
+        sim_low: Lower limit of the max-T interval: all comparisons of this metric with a reference hold together in 95 of 100
+            samples. None for unstable comparisons and those with all others.
+        sim_high: Upper limit.
+        p_max_t: Family-wise p of the same resamples, or None.
+        q: Benjamini–Hochberg's, over the family of ``p_adjusted``: for exploration, where that is for claims.
     """
 
     finding: str
@@ -65,6 +70,10 @@ class GapRow:
     status: Status
     detectable: float | None
     note: str
+    sim_low: float | None = None
+    sim_high: float | None = None
+    p_max_t: float | None = None
+    q: float | None = None
 
     @property
     def holds(self) -> bool:

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
@@ -17,8 +17,11 @@ from medclassify.audit.coverage import coverage_rows
 from medclassify.audit.estimates import estimate_table
 from medclassify.audit.gap_row import COMPLEMENT, GapRow, GapVerdict
 from medclassify.audit.gaps import gap_rows
+from medclassify.audit.standardised import Standardised
 from medclassify.audit.table import AuditTable, audit_table
+from medclassify.audit.underdiagnosis import Underdiagnosis
 from medclassify.audit.words import not_estimable
+from medclassify.audit.worst_groups import WorstGroups
 from medclassify.records import Estimate, EstimateRow, Status
 
 
@@ -37,6 +40,15 @@ class AuditResult:
         bootstrap: Patient resamples.
         seed: Their seed.
         coverage: Coverage of the conformal sets and the share sent to a person, one row a finding, subgroup and metric.
+        standardised: Crude figures beside those with the reference mix, one row a finding, subgroup and metric.
+        standardised_gaps: Subgroup minus reference of the standardised figures; no part of ``verdicts``.
+        equalised_odds: The larger spread of sensitivity and false-positive rate, one row a finding and attribute.
+        worst_groups: The largest difference between subgroups beside that of identical ones, one row a finding, attribute and
+            metric.
+        no_finding: How the table spells the label “No finding”, or None where it has none.
+        underdiagnosis: How often each subgroup's illness is overlooked.
+        decision_curves: Finding → net benefit by threshold; only where scores are probabilities.
+        masked_below: Counts below this are masked; 0 where none are.
     """
 
     table: AuditTable
@@ -49,6 +61,18 @@ class AuditResult:
     bootstrap: int
     seed: int
     coverage: Sequence[EstimateRow] = ()
+    standardised: Sequence[Standardised] = ()
+    standardised_gaps: Sequence[GapRow] = ()
+    equalised_odds: Sequence[EstimateRow] = ()
+    worst_groups: Sequence[WorstGroups] = ()
+    no_finding: str | None = None
+    underdiagnosis: Sequence[Underdiagnosis] = ()
+    decision_curves: Mapping[str, metrics.DecisionCurve] = field(default_factory=dict)
+    masked_below: int = 0
+
+    def may_draw(self, finding: str) -> bool:
+        """Whether curves, bins and lists of single samples of a finding may be shown: each gives counts away."""
+        return not self.masked_below
 
     @property
     def macro_auroc(self) -> float | None:

@@ -5,6 +5,7 @@ from dataclasses import asdict, fields
 from typing import Any
 
 from medclassify.audit.facts import ExplainedCase, ReportFacts
+from medclassify.audit.probes import probe_from_json
 from medclassify.config import HumanStatements
 from medclassify.records import OperatingPoint, Split
 
@@ -16,6 +17,7 @@ def facts_to_json(facts: ReportFacts) -> dict[str, Any]:
     stored = {field.name: getattr(facts, field.name) for field in fields(facts) if field.name not in _ELSEWHERE}
     stored["operating_points"] = [asdict(point) for point in facts.operating_points]
     stored["statements"] = asdict(facts.statements)
+    stored["probes"] = [asdict(probe) for probe in facts.probes]
     return stored
 
 
@@ -34,11 +36,12 @@ def facts_from_json(
         ValueError: A split is not known.
     """
     points = [OperatingPoint(**{**point, "split": Split(point["split"])}) for point in stored["operating_points"]]
-    plain = {name: value for name, value in stored.items() if name not in ("operating_points", "statements")}
+    plain = {name: value for name, value in stored.items() if name not in ("operating_points", "statements", "probes")}
     return ReportFacts(
         **plain,
         config=config,
         operating_points=points,
         statements=HumanStatements(**stored["statements"]),
+        probes=[probe_from_json(probe) for probe in stored.get("probes", [])],
         explanations=explanations,
     )

@@ -1,7 +1,7 @@
 """Anyone's predictions, checked and brought into one shape before anything is computed from them."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -45,6 +45,7 @@ class AuditTable:
         levels: The subgroups of each attribute in reading order; ``missing`` stands last where there are blanks.
         is_probability: ``score`` is a probability, so that calibration can be judged.
         notes: What a reader of the report must know about the table.
+        intersections: Of the attributes those that are crossed ones, ``sex*age_band``, with their parts.
     """
 
     frame: pd.DataFrame
@@ -52,6 +53,7 @@ class AuditTable:
     levels: dict[str, tuple[str, ...]]
     is_probability: bool
     notes: tuple[str, ...] = ()
+    intersections: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def attributes(self) -> tuple[str, ...]:

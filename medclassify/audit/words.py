@@ -7,6 +7,8 @@ from medclassify.records import Estimate, Status
 RATES = ("sensitivity", "specificity", "ppv", "npv", "fnr", "fpr")
 LABELS = {
     "auroc": "AUROC",
+    "bpsn_auroc": "AUROC, others’ positives against its negatives (BPSN)",
+    "bnsp_auroc": "AUROC, its positives against others’ negatives (BNSP)",
     "auprc": "AUPRC",
     "sensitivity": "Sensitivity",
     "specificity": "Specificity",
@@ -23,6 +25,8 @@ LABELS = {
     "coverage_absent": "Sets that hold its absence",
     "referred": "To a person",
 }
+MASKED = "masked"
+"""In place of a figure from which a small count could be read (``audit.mask_below``)."""
 _MINUS = "−"
 _WIDE_SLOPE = 0.6
 
@@ -31,7 +35,7 @@ def number(value: float, metric: str) -> str:
     """One value in its metric's form: ``.912`` for AUROC and other scores in [0, 1], ``91.2 %`` for rates, ``0.97`` else."""
     if metric in RATES or metric in ("prevalence", "coverage_present", "coverage_absent", "referred"):
         return f"{_signed(100 * value, 1)} %"
-    if metric in {"auroc", "auprc", "brier", "ece", "p"}:
+    if metric in {"auroc", "bpsn_auroc", "bnsp_auroc", "auprc", "brier", "ece", "p"}:
         text = _signed(value, 3)
         return text.replace("0.", ".", 1) if text.lstrip(_MINUS).startswith("0.") else text
     return _signed(value, 2)
@@ -44,8 +48,10 @@ def p_value(p: float | None) -> str:
     return "< .001" if p < 0.001 else number(p, "p")
 
 
-def estimate_text(estimate: Estimate, metric: str, *, n_pos: int, n_neg: int) -> str:
+def estimate_text(estimate: Estimate, metric: str, *, n_pos: int | None, n_neg: int | None) -> str:
     """``.912 (.874–.941)``, or ``not estimable (n₊=3)``; never blank."""
+    if estimate.status is Status.MASKED:
+        return MASKED
     if estimate.status is Status.NOT_ESTIMABLE or estimate.value is None:
         return not_estimable(estimate, n_pos=n_pos, n_neg=n_neg)
     value = number(estimate.value, metric)
@@ -54,10 +60,10 @@ def estimate_text(estimate: Estimate, metric: str, *, n_pos: int, n_neg: int) ->
     return f"{value} ({span(estimate.ci_low, estimate.ci_high, metric)})"
 
 
-def not_estimable(estimate: Estimate, *, n_pos: int, n_neg: int) -> str:
+def not_estimable(estimate: Estimate, *, n_pos: int | None, n_neg: int | None) -> str:
     """Why a number is not given, by the scarcer class."""
     reason = with_signs(estimate.note)
-    if not reason:
+    if not reason and n_pos is not None and n_neg is not None:
         reason = f"n₊={n_pos}" if n_pos <= n_neg else f"n₋={n_neg}"
     return f"not estimable ({reason})"
 

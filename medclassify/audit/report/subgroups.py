@@ -172,8 +172,8 @@ def _forest_row(label: str, row: EstimateRow | None) -> ForestRow:
     return ForestRow(label, text + (" *" if unstable else ""), estimate.value, estimate.ci_low, estimate.ci_high, unstable)
 
 
-def _percent(part: int, whole: int) -> str:
-    return number(part / whole, "prevalence") if whole else ""
+def _percent(part: int | None, whole: int | None) -> str:
+    return number(part / whole, "prevalence") if part is not None and whole else ""
 
 
 def _plain(estimate: Estimate) -> str:

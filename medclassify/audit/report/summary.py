@@ -116,7 +116,7 @@ def findings_table(result: AuditResult) -> TableView:
     rows = []
     for finding in result.table.findings:
         first = result.estimate(finding, "auroc")
-        counts = Td(f"{first.n_pos:,} of {first.n:,}" if first else "–")
+        counts = Td(f"{count_text(first.n_pos)} of {count_text(first.n)}" if first else "–")
         cells = [Td(finding), counts, *(estimate_cell(result.estimate(finding, name)) for name in metrics)]
         if result.table.is_probability:
             cells.append(Td(calibration_sentence(result, finding), kind="words"))
