@@ -7,8 +7,10 @@ from app import session
 from app.findings import show_findings
 from app.text import plain, tags
 from app.verdict import show_history, show_verdict
-from app.viewer import show_image
+from app.viewer import show_viewer
 from medclassify.review import MISSING, ReviewRun, ReviewStore, build_items
+
+IMAGE_HEIGHT = "calc(100vh - 17rem)"
 
 
 def show_case(run: ReviewRun, store: ReviewStore, sample_id: str) -> None:
@@ -31,7 +33,7 @@ def show_case(run: ReviewRun, store: ReviewStore, sample_id: str) -> None:
     chosen = session.chosen_finding()
     picture, panel = st.columns([1.15, 1], gap="medium")
     with picture:
-        show_image(run, sample_id, chosen)
+        show_viewer(run, sample_id, finding=chosen, height=IMAGE_HEIGHT)
     with panel:
         _show_facts(run, predictions)
         session.was_shown(sample_id, "probability", *(["target"] if session.target_shown() else []))

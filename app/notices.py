@@ -20,10 +20,7 @@ _STYLE = """
 [data-testid="stElementContainer"]:has(script) {display: none;}
 [data-testid="stHeader"] {height: 2rem; background: transparent; pointer-events: none;}
 [data-testid="stHeader"] * {pointer-events: auto;}
-[data-testid="stImage"], [data-testid="stImage"] > * {width: 100%;}
-[data-testid="stImage"] img {
-  width: 100%; height: calc(100vh - 18.5rem); min-height: 18rem; object-fit: contain; background: #000; border-radius: 4px;
-}
+[class*="st-key-hidden-"] {display: none;}
 .mc-standing {font-size: .82rem; opacity: .75; padding-right: 4rem;}
 .mc-loud {display: flex; flex-wrap: wrap; gap: .3rem .8rem;}
 .mc-loud div {
@@ -47,8 +44,6 @@ _STYLE = """
 .mc-facts span {
   border: 1px solid rgba(128,128,128,.45); border-radius: 3px; padding: .05rem .4rem; margin-right: .3rem; white-space: nowrap;
 }
-.mc-legend {display: flex; align-items: center; gap: .5rem; font-size: .8rem;}
-.mc-legend img {height: .7rem; width: 9rem; border-radius: 2px;}
 .mc-reader {text-align: right; font-size: .9rem; overflow: hidden; text-overflow: ellipsis; white-space: nowrap;}
 </style>
 """

@@ -9,6 +9,7 @@ from medclassify.dicom.image import read_frames, read_image
 from medclassify.dicom.instance import NewInstance
 from medclassify.dicom.series import assemble_series
 from medclassify.dicom.shrink import Shrunk, read_shrunk
+from medclassify.dicom.view import read_view
 from medclassify.dicom.volume import read_slices, read_volume
 from medclassify.dicom.write import write_image
 
@@ -26,6 +27,7 @@ __all__ = [
     "read_shrunk",
     "read_slice_geometry",
     "read_slices",
+    "read_view",
     "read_volume",
     "write_image",
 ]

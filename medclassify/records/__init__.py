@@ -2,7 +2,7 @@
 
 from medclassify.records.conformal import ConformalRule, ConformalSet
 from medclassify.records.estimate import Estimate, EstimateRow, Status
-from medclassify.records.image import DicomImage, InstanceHeader, PreparedGeometry, Units
+from medclassify.records.image import DicomImage, InstanceHeader, PreparedGeometry, Units, ViewImage, ViewWindow
 from medclassify.records.operating_point import OperatingPoint
 from medclassify.records.preprocessing import Preprocessing
 from medclassify.records.review import ReviewDecision, ReviewItem, Verdict
@@ -36,4 +36,6 @@ __all__ = [
     "Status",
     "Units",
     "Verdict",
+    "ViewImage",
+    "ViewWindow",
 ]

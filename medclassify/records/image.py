@@ -89,6 +89,50 @@ class DicomImage:
     warnings: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class ViewWindow:
+    """One way to make an image grey, before its polarity.
+
+    Attributes:
+        name: What a reader is offered it as.
+        low: The value that becomes 0.
+        high: The value that becomes 1.
+        curve: float32 (N,) in [0, 1]: the grey of N values evenly spaced from ``low`` to ``high``; None for a straight line.
+    """
+
+    name: str
+    low: float
+    high: float
+    curve: NDArray[np.float32] | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ViewImage:
+    """One image before its window, with everything that makes grey of it.
+
+    Grey is the window's, then ``1 − grey`` where ``inverted``, then 0 where there is padding: what ``read_image`` gives.
+
+    Attributes:
+        pixels: float32 (H, W), in ``units``; padding holds the darkest valid value.
+        units: ``Units.HU`` or ``Units.STORED``.
+        header: The file's header.
+        inverted: Whether low values are bright.
+        padding: bool (H, W), True where a pixel is padding; or None.
+        windows: What a viewer may offer; the first is what ``window="voi"`` does.
+        applied: What was done to the stored values, in words; the polarity is in it, a window is not.
+        warnings: What a person should know about this image.
+    """
+
+    pixels: NDArray[np.float32]
+    units: Units
+    header: InstanceHeader
+    inverted: bool
+    padding: NDArray[np.bool_] | None
+    windows: tuple[ViewWindow, ...]
+    applied: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class PreparedGeometry:
     """Where an original image lies inside its square prepared image.
