@@ -62,9 +62,9 @@ def prepare_image(path: Path | str, preprocessing: Preprocessing) -> PreparedIma
     else:
         channels = image.pixels[None]
     geometry = fit(image.header.rows, image.header.columns, size)
-    squares = [letterbox(channel, geometry, preprocessing.interpolation) for channel in channels]
+    squares = [cv2.convertScaleAbs(letterbox(each, geometry, preprocessing.interpolation), alpha=255) for each in channels]
     return PreparedImage(
-        pixels=np.rint(np.stack(squares) * 255).astype(np.uint8),
+        pixels=np.asarray(squares, np.uint8),
         geometry=geometry,
         applied=applied,
         warnings=image.warnings,

@@ -28,7 +28,7 @@ from medclassify.errors import ManifestError
 from medclassify.records import Exclusion, PreparedGeometry, Preprocessing
 from medclassify.runs import one_works, storage_error, write_json
 
-_FORMAT = 2
+_FORMAT = 3
 _LATER = ("mean", "std")  # what is done to an image after it left the store
 _COMPLETE = "complete.json"
 _INDEX_ROWS = 4096

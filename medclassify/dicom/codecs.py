@@ -121,8 +121,9 @@ def with_sign(pixels: NDArray[Any], syntax: str, stream: StreamFacts, facts: Pix
     A stream of 8 bits may stand for 16 allocated ones: widening keeps the sign that the codec knows of. JPEG-LS knows none,
     and some writers of JPEG 2000 do not set it: the highest bit of the stream's precision is then the sign.
     """
-    wide = pixels.astype(f"<{pixels.dtype.kind}{facts.dtype.itemsize}", copy=False).view(facts.dtype)
-    unused = 8 * facts.dtype.itemsize - stream.precision
+    dtype = facts.dtype
+    wide = pixels if pixels.dtype == dtype else pixels.astype(f"<{pixels.dtype.kind}{dtype.itemsize}", copy=False).view(dtype)
+    unused = 8 * dtype.itemsize - stream.precision
     if unused > 0 and stream.signed != facts.signed and syntax in (*_JPEG_LS, *JPEG_2000):
         wide = np.right_shift(np.left_shift(wide, unused), unused)
     return wide

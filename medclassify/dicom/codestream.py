@@ -13,7 +13,7 @@ _END_OF_IMAGE = b"\xff\xd9"
 _FRAME_MARKERS = frozenset({*range(0xC0, 0xD0), 0xF7}) - {0xC4, 0xC8, 0xCC}
 _STANDALONE = frozenset({0x01, *range(0xD0, 0xD9)})
 # The end marker is the last thing in a stream but for padding to an even length; some writers pad generously.
-_TAIL = 16
+_TAIL, _PADDING = 16, 256
 
 
 class StreamError(ValueError):
@@ -116,5 +116,8 @@ def png_facts(stream: bytes) -> StreamFacts:
 
 def _require_end(stream: bytes) -> None:
     """Decoders fill what is missing with grey and say nothing, so a stream must be seen to end."""
-    if _END_OF_IMAGE not in stream.rstrip(b"\0")[-_TAIL:]:
+    end = stream[-_PADDING:].rstrip(b"\0")  # the whole stream would be copied
+    if len(end) < _TAIL:
+        end = stream.rstrip(b"\0")
+    if _END_OF_IMAGE not in end[-_TAIL:]:
         raise StreamError("is cut off: the stream has no end-of-image marker")

@@ -1,5 +1,6 @@
 """Which VOI transformation an image gets, and in what words that is recorded."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -30,6 +31,7 @@ class Values:
         warnings: What a person should know.
         reason: Why it is inverted, in words.
         extremes: Their lowest and highest value, where ``pixels`` have been shrunk since; or None.
+        varied: Whether two of them are known to differ, so that nobody need look for it.
         span: The percentiles, where ``pixels`` have been shrunk and no longer hold them; or None.
     """
 
@@ -41,7 +43,8 @@ class Values:
     applied: list[str]
     warnings: list[str]
     reason: str = ""
-    extremes: tuple[float, float] | None = None
+    extremes: Callable[[], tuple[float, float]] | None = None
+    varied: bool = False
     span: tuple[float, float] | None = None
 
 

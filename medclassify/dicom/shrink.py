@@ -5,6 +5,8 @@ ends, shrunk, and only then given their meaning: the order of operations is kept
 arithmetic is done on a small image. Where it is not (tables, SIGMOID, colour), the image is finished in full size first.
 """
 
+from collections.abc import Callable
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -14,16 +16,16 @@ from numpy.typing import NDArray
 from medclassify.dicom import tags
 from medclassify.dicom.area import Ready, halvings, shrink_by_area
 from medclassify.dicom.elements import Parsed
-from medclassify.dicom.fingerprint import fingerprint
+from medclassify.dicom.fingerprint import Fingerprint, fingerprint
 from medclassify.dicom.functional import read_groups
-from medclassify.dicom.grey import Values, linear_range
+from medclassify.dicom.grey import linear_range
 from medclassify.dicom.image import describe, require_window
 from medclassify.dicom.layout import PixelFacts
 from medclassify.dicom.modality import rescaled_range
 from medclassify.dicom.opening import open_image
 from medclassify.dicom.parse import parse, read_head
 from medclassify.dicom.picture import read_picture
-from medclassify.dicom.pixels import Stored, decode_pixels, extremes_of
+from medclassify.dicom.pixels import Stored, decode_pixels, extremes_of, type_range
 from medclassify.dicom.polarity import is_inverted
 from medclassify.dicom.sniff import Kind
 from medclassify.dicom.values import Window, finish, modality_values, padding_of, padding_range, rescale_of
@@ -56,8 +58,9 @@ class _Line(NamedTuple):
     dark_is_high: bool
     ends: tuple[float, float] | Literal["percentiles"] | None
 
-    def value(self, stored: float) -> float:
-        return stored * self.slope + self.intercept
+    def values(self, ends: tuple[float, float]) -> tuple[float, float]:
+        low, high = sorted(end * self.slope + self.intercept for end in ends)
+        return low, high
 
     def stored(self, ends: tuple[float, float]) -> tuple[float, float]:
         low, high = sorted((end - self.intercept) / self.slope for end in ends)
@@ -93,14 +96,14 @@ def read_shrunk(path: Path | str, *, window: Window = "voi", longest_side: int, 
             most = _most_reductions(parsed, facts, longest_side) if line else 0
             stored = decode_pixels(handle, parsed, facts, frame or 0, header.frames, most_reductions=most)
     size = shrunk_size(facts.rows, facts.columns, longest_side)
+    if line is not None and size != (facts.rows, facts.columns):
+        return _along(line, stored, parsed, header, facts, size, window)
     name = fingerprint(stored.pixels, stored.reduction)
-    if size == (facts.rows, facts.columns):
-        return Shrunk(finish(modality_values(stored, parsed, header, facts), parsed, header, window), name)
-    if line is None:
-        image = finish(modality_values(stored, parsed, header, facts), parsed, header, window)
+    image = finish(modality_values(stored, parsed, header, facts), parsed, header, window)
+    if size != (facts.rows, facts.columns):
         small = shrink_by_area(image.pixels, *size)
-        return Shrunk(DicomImage(small, image.units, header, image.applied, image.warnings), name)
-    return Shrunk(finish(_along(line, stored, parsed, header, facts, size), parsed, header, window), name)
+        image = DicomImage(small, image.units, header, image.applied, image.warnings)
+    return Shrunk(image, name)
 
 
 def shrunk_size(rows: int, columns: int, longest_side: int) -> tuple[int, int]:
@@ -132,36 +135,57 @@ def _most_reductions(parsed: Parsed, facts: PixelFacts, longest_side: int) -> in
 
 
 def _along(
-    line: _Line, stored: Stored, parsed: Parsed, header: InstanceHeader, facts: PixelFacts, size: tuple[int, int]
-) -> Values:
-    """Values after the modality LUT, shrunk."""
+    line: _Line,
+    stored: Stored,
+    parsed: Parsed,
+    header: InstanceHeader,
+    facts: PixelFacts,
+    size: tuple[int, int],
+    window: Window,
+) -> Shrunk:
+    """Goes through the stored values once, band by band: fingerprint, clip, shrink; what is left gets its meaning then."""
     warnings: list[str] = []
-    padding = padding_range(parsed, facts)
-    mask = padding_of(stored.pixels, padding, warnings)
-    if mask is None:
-        lowest, highest = stored.extremes or extremes_of(stored.pixels)
-    else:
-        lowest, highest = extremes_of(stored.pixels, ~mask)
+    pixels, padding = stored.pixels, padding_range(parsed, facts)
+    mask = padding_of(pixels, padding, warnings)
     ends, span = None, None
     if line.ends == "percentiles":
-        ends = percentile_range(stored.pixels, mask)
-        low, high = sorted(line.value(end) for end in ends)
-        span = low, high
+        ends = percentile_range(pixels, mask)
+        span = line.values(ends)
     elif line.ends is not None:
         ends = line.stored(line.ends)
-    ready, whole = _made_ready(stored.pixels, ends or (lowest, highest), (lowest, highest), mask, padding, line.dark_is_high)
+    extremes = cache(partial(_extremes, stored, mask))
+    clip, whole = _clipping(stored, ends, extremes, mask, padding, line.dark_is_high)
+    name = Fingerprint(pixels)
+
+    def ready(rows: NDArray[Any], place: slice) -> NDArray[Any]:
+        name.add(rows)
+        return clip(rows, place) if clip else rows
+
     original = (facts.rows, facts.columns)
-    rounding = _rounding(stored.pixels.itemsize, ends) if whole else 0
-    small = shrink_by_area(stored.pixels, *size, ready=ready, rounding=rounding, decoded_at=stored.reduction, original=original)
+    rounding = _rounding(pixels.itemsize, ends) if whole else 0
+    small = shrink_by_area(pixels, *size, ready=ready, rounding=rounding, decoded_at=stored.reduction, original=original)
     applied = list(stored.applied)
     if mask is not None:
         applied.append(f"padding ({np.count_nonzero(mask) / mask.size:.1%} of the pixels) set to the darkest value")
     shrunk = Stored(small, luminance=False, applied=tuple(applied), ready=True)
     values = modality_values(shrunk, parsed, header, facts)
     values.warnings += warnings
-    low, high = sorted((line.value(lowest), line.value(highest)))
-    values.extremes, values.span = (low, high), span
-    return values
+    values.span, values.varied = span, _varies(pixels, mask)
+    values.extremes = lambda: line.values(extremes())
+    return Shrunk(finish(values, parsed, header, window), name.name(stored.reduction))
+
+
+def _extremes(stored: Stored, mask: NDArray[np.bool_] | None) -> tuple[int, int]:
+    if mask is not None:
+        return extremes_of(stored.pixels, ~mask)
+    return stored.extremes or extremes_of(stored.pixels)
+
+
+def _varies(pixels: NDArray[Any], mask: NDArray[np.bool_] | None) -> bool:
+    """Whether a look at one row shows already that the image is not constant."""
+    middle = len(pixels) // 2
+    row = pixels[middle] if mask is None else pixels[middle][~mask[middle]]
+    return bool(row.size) and bool(row.min() != row.max())
 
 
 def _rounding(bytes_each: int, ends: tuple[float, float] | None) -> float:
@@ -170,10 +194,10 @@ def _rounding(bytes_each: int, ends: tuple[float, float] | None) -> float:
     return 1 / 128 if bytes_each == 1 else 0
 
 
-def _made_ready(
-    pixels: NDArray[Any],
-    ends: tuple[float, float],
-    extremes: tuple[int, int],
+def _clipping(
+    stored: Stored,
+    ends: tuple[float, float] | None,
+    extremes: Callable[[], tuple[int, int]],
     mask: NDArray[np.bool_] | None,
     padding: tuple[int, int] | None,
     dark_is_high: bool,
@@ -183,23 +207,30 @@ def _made_ready(
     Returns:
         What does that to some rows, or None where there is nothing to do; and whether integers stay integers under it.
     """
-    low, high = ends
-    filled, beyond = mask, extremes[0] < low or extremes[1] > high
-    if padding and mask is not None and (min(padding) >= high if dark_is_high else max(padding) <= low):
-        filled, beyond = None, True  # clipping makes it dark, in a third of the time
-    if filled is None and not beyond:
+    if ends is None and mask is None:
         return None, True
-    held = np.iinfo(pixels.dtype)
-    low, high = (min(max(end, held.min), held.max) for end in ends)  # no pixel is beyond these
+    ends = ends or extremes()
+    dtype, filled = stored.pixels.dtype, mask
+    if padding and mask is not None and (min(padding) >= ends[1] if dark_is_high else max(padding) <= ends[0]):
+        filled = None  # clipping makes it dark, in a third of the time
+    lowest, highest = type_range(dtype)
+    low, high = (min(max(end, lowest), highest) for end in ends)  # no pixel is beyond these
     whole = float(low).is_integer() and float(high).is_integer() and (filled is None or (low, high) == ends)
-    if not whole:
-        low, high = ends
+    if mask is None and (_within((lowest, highest), ends) or ((stored.extremes or not whole) and _within(extremes(), ends))):
+        return None, True
+    dtype = dtype if whole else np.dtype(np.float32)
+    black, white = (dtype.type(end) for end in ((low, high) if whole else ends))
 
-    def ready(values: NDArray[Any], rows: slice) -> None:
-        lowest, highest = (values.dtype.type(end) for end in (low, high))
-        if beyond:
-            np.clip(values, lowest, highest, out=values)
+    def clip(rows: NDArray[Any], place: slice) -> NDArray[Any]:
+        if mask is None and whole and _within(extremes_of(rows), ends):
+            return rows
+        clipped = np.clip(rows.astype(dtype, copy=False), black, white)
         if filled is not None:
-            np.copyto(values, highest if dark_is_high else lowest, where=filled[rows])
+            np.copyto(clipped, white if dark_is_high else black, where=filled[place])
+        return clipped
 
-    return ready, whole
+    return clip, whole
+
+
+def _within(extremes: tuple[int, int], ends: tuple[float, float]) -> bool:
+    return ends[0] <= extremes[0] and extremes[1] <= ends[1]

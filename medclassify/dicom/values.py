@@ -135,15 +135,21 @@ def rescale_of(parsed: Parsed) -> tuple[float, float, bool]:
 
 def finish(values: Values, parsed: Parsed, header: InstanceHeader, window: Window) -> DicomImage:
     """VOI and polarity, and the warnings that only the finished pixels give."""
-    low, high = values.extremes or (float(values.pixels.min()), float(values.pixels.max()))
-    if low == high:
-        values.warnings.append(f"constant image: every pixel is {low:g}")
+    extremes = None if values.varied else _extremes(values)
+    constant = extremes is not None and extremes[0] == extremes[1]
+    if extremes and constant:
+        values.warnings.append(f"constant image: every pixel is {extremes[0]:g}")
     if header.burned_in:
         values.warnings.append("Burned In Annotation (0028,0301) is YES: the pixels may name the patient")
     units = values.units
     if window != "none":
         to_grey(values, parsed, window, modality=header.modality)
         units = Units.DISPLAY
-        if low < high and values.pixels.min() == values.pixels.max():
+        if not constant and values.pixels.min() == values.pixels.max():
+            low, high = extremes or _extremes(values)
             values.warnings.append(f"the window shows one grey only: the values lie in {low:g} to {high:g}")
     return DicomImage(values.pixels, units, header, tuple(values.applied), tuple(values.warnings))
+
+
+def _extremes(values: Values) -> tuple[float, float]:
+    return values.extremes() if values.extremes else (float(values.pixels.min()), float(values.pixels.max()))

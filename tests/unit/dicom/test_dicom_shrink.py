@@ -11,7 +11,7 @@ from medclassify.dicom import find_images, read_image, read_shrunk
 from medclassify.dicom.encode import encode_rle
 from medclassify.dicom.shrink import shrunk_size
 from medclassify.errors import ConfigError, DecodeError, UnsupportedImageError
-from medclassify.records import Units
+from medclassify.records import DicomImage, Units
 
 SIDE = 64
 GREY_LEVEL = 1 / 255
@@ -109,6 +109,28 @@ def test_a_constant_image_is_flagged_alike(build) -> None:
     path = build(np.full((300, 200), 77, np.uint16), RescaleSlope="0.1", RescaleIntercept="3")
     assert read_shrunk(path, longest_side=SIDE).image.warnings == read_image(path).warnings
     assert any("constant image" in warning for warning in read_shrunk(path, longest_side=SIDE).image.warnings)
+
+
+def test_a_constant_image_in_its_padding_is_flagged_alike(build) -> None:
+    """Black padding beside one grey: the small picture shows two values, the image has one."""
+    pixels = np.full((300, 200), 77, np.uint16)
+    pixels[:, :60] = 9
+    for facts in ({"WindowCenter": "60", "WindowWidth": "100"}, {}):
+        shrunk, whole = (read(build(pixels, PixelPaddingValue=9, **facts)) for read in (read_small, read_image))
+        assert shrunk.warnings == whole.warnings
+        assert "constant image: every pixel is 77" in shrunk.warnings
+
+
+def test_a_single_pixel_that_differs_is_seen(build) -> None:
+    pixels = np.zeros((300, 200), np.uint8)
+    assert "constant image: every pixel is 0" in read_small(build(pixels)).warnings
+    pixels[7, 3] = 1
+    for read in (read_small, read_image):
+        assert not any("constant" in warning for warning in read(build(pixels, WindowCenter="100", WindowWidth="200")).warnings)
+
+
+def read_small(path) -> DicomImage:
+    return read_shrunk(path, longest_side=SIDE).image
 
 
 def test_a_small_image_keeps_its_pixels(build, ramp) -> None:
