@@ -13,6 +13,7 @@ MedclassifyError
 ├── CalibrationError       a calibrator that must not be fitted or applied
 ├── WeightsError           weights that are missing, unreadable or do not fit the network
 ├── RunError               a run directory that is incomplete, in use or changed
+├── ExplainError           a network that a method cannot explain, or a map that cannot be scored
 ├── GateError              a rule of a policy does not hold
 ├── ReviewError            a decision that cannot be stored
 └── StorageError           the disk: full, read-only, not there
@@ -83,6 +84,10 @@ class WeightsError(MedclassifyError):
 
 class RunError(MedclassifyError):
     """A run directory is incomplete, in use, or not what its provenance says."""
+
+
+class ExplainError(MedclassifyError):
+    """A method cannot explain this network, or a map cannot be scored."""
 
 
 class GateError(MedclassifyError):

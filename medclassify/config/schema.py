@@ -11,6 +11,9 @@ LabelFormat = Literal[
     "vindr-cxr", "vindr-cxr-any", "vindr-cxr-soft", "siim", "padchest",
 ]  # fmt: skip
 UncertainPolicy = Literal["zeros", "ones", "ignore", "soft"]
+SaliencyMethod = Literal[
+    "grad_cam", "grad_cam_pp", "hires_cam", "layer_cam", "eigen_cam", "integrated_gradients", "occlusion",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -238,13 +241,15 @@ class CalibrationConfig:
 
 @dataclass(frozen=True)
 class ExplainConfig:
-    """Which cases are explained after a fit.
+    """Which cases are explained after a fit, and how.
 
     Args:
-        samples: How many test samples get a Grad-CAM overlay: the most confident right and wrong calls of each finding.
+        samples: How many test samples get a saliency overlay: the most confident right and wrong calls of each finding.
+        method: The saliency method (docs/explain.md). ``grad_cam`` comes with the forward pass; the last two cost many passes.
     """
 
     samples: int = 12
+    method: SaliencyMethod = "grad_cam"
 
 
 @dataclass(frozen=True)

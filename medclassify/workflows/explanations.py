@@ -2,30 +2,25 @@
 
 import json
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import Any, cast
 
 import cv2
 import numpy as np
 import pandas as pd
-import torch
 from numpy.typing import NDArray
 
 from medclassify.audit import ExplainedCase
-from medclassify.data import PreparedStore, to_network_input
 from medclassify.dicom import read_image
 from medclassify.display import overlay, png_bytes
-from medclassify.explain import cascading_randomisation, class_activation_maps, saliency_limit, to_image_geometry
-from medclassify.explain.cam import LAYER
 from medclassify.runs import RunLayout, atomic_path, write_json
 from medclassify.workflows.console import progress
-from medclassify.workflows.scoring import Scorer
+from medclassify.workflows.explainer import Explainer
 
 _REPORT_SIDE = 512
-_SANITY_IMAGES = 12
-_REFERENCE_IMAGES = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +34,7 @@ class Case:
         target: 1, 0, or None where unknown.
         probability: Calibrated.
         threshold: The operating point.
+        logit: What the map explains.
     """
 
     sample_id: str
@@ -47,6 +43,20 @@ class Case:
     target: int | None
     probability: float
     threshold: float
+    logit: float
+
+    @classmethod
+    def of_row(cls, row: Mapping[str, Any], paths: Mapping[str, str]) -> "Case":
+        """A case from a row of the predictions table."""
+        return cls(
+            row["sample_id"],
+            row["finding"],
+            paths[row["sample_id"]],
+            None if pd.isna(row["target"]) else int(row["target"]),
+            float(row["prob_cal"]),
+            float(row["threshold"]),
+            float(row["logit"]),
+        )
 
 
 def choose_cases(predictions: pd.DataFrame, paths: Mapping[str, str], count: int) -> list[Case]:
@@ -66,46 +76,21 @@ def choose_cases(predictions: pd.DataFrame, paths: Mapping[str, str], count: int
     chosen = [queue[depth] for depth in range(max(map(len, queues), default=0)) for queue in queues if depth < len(queue)][
         :count
     ]
-    return [
-        Case(
-            row["sample_id"],
-            row["finding"],
-            paths[row["sample_id"]],
-            int(row["target"]),
-            float(row["prob_cal"]),
-            float(row["threshold"]),
-        )
-        for row in predictions.loc[chosen].to_dict("records")
-    ]
-
-
-def reference_limits(scorer: Scorer, store: PreparedStore, sample_ids: Sequence[str]) -> dict[str, float]:
-    """The saliency at which an overlay is fully coloured, by finding, from up to 256 samples of the calibrate split."""
-    rows = store.rows(list(sample_ids)[:_REFERENCE_IMAGES])
-    maps = [class_activation_maps(scorer.bundle.network, batch)[1].cpu().numpy() for batch in _inputs(scorer, store, rows)]
-    return dict(zip(scorer.bundle.findings, map(float, saliency_limit(np.concatenate(maps))), strict=True))
-
-
-def check_sanity(scorer: Scorer, store: PreparedStore, sample_ids: Sequence[str]) -> dict[str, Any]:
-    """Runs cascading weight randomisation on a dozen samples."""
-    rows = store.rows(list(sample_ids)[:_SANITY_IMAGES])
-    return cascading_randomisation(scorer.bundle.network, next(_inputs(scorer, store, rows))).to_json()
+    return [Case.of_row(row, paths) for row in predictions.loc[chosen].to_dict("records")]
 
 
 def write_explanations(
     folder: Path,
-    scorer: Scorer,
-    store: PreparedStore,
+    explainer: Explainer,
     cases: Sequence[Case],
     limits: Mapping[str, float],
-    sanity: dict[str, Any] | None,
+    sanity: Mapping[str, Any] | None,
 ) -> list[ExplainedCase]:
     """Writes overlays (PNG), raw maps (NPZ, in the image's own rows and columns), and ``index.json`` last.
 
     Args:
         folder: Made anew.
-        scorer: The model.
-        store: Holds the cases.
+        explainer: The model, its images and the method.
         cases: What to draw.
         limits: Full colour, by finding.
         sanity: The sanity check's result, or None where it was not run.
@@ -115,24 +100,32 @@ def write_explanations(
     """
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
+    window, method = explainer.scorer.bundle.preprocessing.window, explainer.method
     entries, shown = [], []
     with progress("explaining") as move:
-        for done, case in enumerate(cases, start=1):
-            raw, score = _map_of(scorer, store, case)
+        for case, raw in _maps_of(explainer, cases):
             name = f"{case.sample_id}_{_file_name(case.finding)}"
             with atomic_path(folder / f"{name}.npz") as temporary:
                 np.savez_compressed(temporary, saliency=raw)
-            picture = _overlay(case, raw, limits[case.finding], scorer.bundle.preprocessing.window)
+            picture = _overlay(case, raw, limits[case.finding], window)
             with atomic_path(folder / f"{name}.png") as temporary:
                 temporary.write_bytes(picture)
-            entries.append(
-                {"sample_id": case.sample_id, "finding": case.finding, "file": f"{name}.npz", "layer": LAYER, "score": score}
-            )
+            entry = {"sample_id": case.sample_id, "finding": case.finding, "file": f"{name}.npz"}
+            entries.append({**entry, "layer": method.layer, "score": case.logit})
             shown.append(ExplainedCase(case.sample_id, case.finding, case.target, case.probability, case.threshold, picture))
-            move(done, len(cases))
+            move(len(shown), len(cases))
     write_json(folder / "sanity.json", sanity)
-    write_json(folder / "index.json", {"limit": dict(limits), "sanity": sanity, "cases": entries})
+    write_json(folder / "index.json", {"method": method.name, "limit": dict(limits), "sanity": sanity, "cases": entries})
     return shown
+
+
+def _maps_of(explainer: Explainer, cases: Sequence[Case]) -> Iterator[tuple[Case, NDArray[np.float32]]]:
+    """Each case with its map in the image's own geometry; the maps of one sample are made together."""
+    for sample_id, group in groupby(cases, key=lambda case: case.sample_id):
+        together = list(group)
+        squares = explainer.maps([sample_id], [case.finding for case in together])[0]
+        for case, square in zip(together, squares, strict=True):
+            yield case, explainer.in_image(sample_id, square)
 
 
 def stored_cases(run: RunLayout) -> list[ExplainedCase]:
@@ -153,19 +146,6 @@ def stored_cases(run: RunLayout) -> list[ExplainedCase]:
             ExplainedCase(case["sample_id"], case["finding"], target, float(row["prob_cal"]), float(row["threshold"]), picture)
         )
     return shown
-
-
-def _inputs(scorer: Scorer, store: PreparedStore, rows: NDArray[np.int64]):
-    device = next(scorer.bundle.network.parameters()).device
-    for start in range(0, len(rows), 32):
-        yield to_network_input(torch.from_numpy(store.images[rows[start : start + 32]]).to(device), scorer.bundle.preprocessing)
-
-
-def _map_of(scorer: Scorer, store: PreparedStore, case: Case) -> tuple[NDArray[np.float32], float]:
-    row = store.rows([case.sample_id])
-    logits, maps = class_activation_maps(scorer.bundle.network, next(_inputs(scorer, store, row)))
-    k = scorer.bundle.findings.index(case.finding)
-    return to_image_geometry(maps[0, k].cpu().numpy(), store.geometry(int(row[0]))), float(logits[0, k])
 
 
 def _overlay(case: Case, raw: NDArray[np.float32], limit: float, window: str) -> bytes:

@@ -4,11 +4,13 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from medclassify.audit import AuditResult, ExplainedCase, write_audit
-from medclassify.config import Config, config_to_yaml
+from medclassify.config import Config, ExplainConfig, config_to_yaml
+from medclassify.explain import saliency_method
 from medclassify.manifest import (
     keep_boxes,
     keep_samples,
@@ -28,9 +30,11 @@ from medclassify.workflows.checks import require_data
 from medclassify.workflows.consent import without_ids
 from medclassify.workflows.console import say
 from medclassify.workflows.dataset import Dataset, make_dataset, preprocessing_for, with_attributes
-from medclassify.workflows.explanations import check_sanity, choose_cases, reference_limits, write_explanations
+from medclassify.workflows.explainer import Explainer
+from medclassify.workflows.explanations import choose_cases, write_explanations
 from medclassify.workflows.index import PHANTOM, Indexed, index_data
 from medclassify.workflows.learning import calibrated, learn, start_network
+from medclassify.workflows.method_checks import check_sanity, reference_limits
 from medclassify.workflows.mitigation import require_attribute
 from medclassify.workflows.ranks import Call, Leader, follow, leading, roll_call
 from medclassify.workflows.reporting import metrics_json, report_facts
@@ -123,7 +127,7 @@ def _lead(config: Config, config_path: Path, leader: Leader, resume: bool) -> Fi
             predictions.to_parquet(temporary)
         test = predictions[predictions["split"] == Split.TEST].reset_index(drop=True)
     with stage("explaining", run):
-        shown, sanity = _explain(run, scorer, dataset, test, config.explain.samples)
+        shown, sanity = _explain(run, scorer, dataset, test, config.explain)
     with stage("auditing", run):
         facts = report_facts(config, dataset, weights, learnt, scorer, shown, sanity, attributes)
         audit = write_audit(
@@ -156,10 +160,13 @@ def _write_inputs(run: RunLayout, config: Config, dataset: Dataset, boxes: pd.Da
     write_text(run.config, config_to_yaml(config))
 
 
-def _explain(run: RunLayout, scorer: Scorer, dataset: Dataset, test, count: int) -> tuple[list[ExplainedCase], dict]:
+def _explain(
+    run: RunLayout, scorer: Scorer, dataset: Dataset, test: pd.DataFrame, settings: ExplainConfig
+) -> tuple[list[ExplainedCase], dict[str, Any]]:
     reference = dataset.manifest.of_split(Split.CALIBRATE).frame["sample_id"].tolist()
     paths = dict(zip(dataset.manifest.frame["sample_id"], dataset.manifest.frame["path"], strict=True))
-    sanity = check_sanity(scorer, dataset.store, reference)
-    cases = choose_cases(test, paths, count)
-    limits = reference_limits(scorer, dataset.store, reference)
-    return write_explanations(run.explain, scorer, dataset.store, cases, limits, sanity), sanity
+    explainer = Explainer(scorer, dataset.store, saliency_method(settings.method))
+    sanity = check_sanity(explainer, reference)
+    cases = choose_cases(test, paths, settings.samples)
+    limits = reference_limits(explainer, reference)
+    return write_explanations(run.explain, explainer, cases, limits, sanity), sanity

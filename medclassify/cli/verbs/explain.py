@@ -3,9 +3,11 @@
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
+from typing import get_args
 
 from medclassify.cli.verbs.arguments import exclude_patients_argument, run_argument, source_arguments
 from medclassify.cli.verbs.verb import Verb
+from medclassify.config.schema import SaliencyMethod
 
 
 def _explain_arguments(parser: argparse.ArgumentParser) -> None:
@@ -13,6 +15,7 @@ def _explain_arguments(parser: argparse.ArgumentParser) -> None:
     source_arguments(parser)
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="a new folder for overlays and raw maps")
     parser.add_argument("--finding", metavar="NAME", help="one finding; all when left out")
+    parser.add_argument("--method", choices=get_args(SaliencyMethod), help="a saliency method; the run's own when left out")
     exclude_patients_argument(parser)
 
 
@@ -25,16 +28,19 @@ def _explain(arguments: argparse.Namespace, overrides: Sequence[str]) -> None:
 
     from medclassify.workflows.explain import explain
 
-    count, sanity = explain(arguments.run, arguments.sources, arguments.out, arguments.finding, arguments.exclude_patients)
-    print(f"explanation sanity check of this model: {'passed' if sanity else 'FAILED - do not read these maps as evidence'}")
-    print(f"wrote {count} overlays (.png) and raw maps (.npz) to {arguments.out}, and files.csv (which file a sample is)")
+    done = explain(
+        arguments.run, arguments.sources, arguments.out, arguments.finding, arguments.method, arguments.exclude_patients
+    )
+    verdict = "passed" if done.passed else "FAILED - do not read these maps as evidence"
+    print(f"explanation sanity check of this model by {done.method}: {verdict}")
+    print(f"wrote {done.maps} overlays (.png) and raw maps (.npz) to {arguments.out}, and files.csv (which file a sample is)")
     print(f"next: open {arguments.out}")
 
 
 VERB = Verb(
     "explain",
     "saliency maps of images, as overlays and raw arrays",
-    "Writes Grad-CAM overlays (.png) and raw maps (.npz) in each image's own rows and columns.",
+    "Writes saliency overlays (.png) and raw maps (.npz) in each image's own rows and columns.",
     "medclassify explain runs/chest_xray-20260102T030405Z image.dcm --out maps --finding effusion",
     _explain_arguments,
     _explain,
