@@ -16,6 +16,8 @@ MedclassifyError
 ├── ExplainError           a network that a method cannot explain, or a map that cannot be scored
 ├── GateError              a rule of a policy does not hold
 ├── ReviewError            a decision that cannot be stored
+│   ├── NotAllowedError        a step that a role or the reading protocol forbids
+│   └── StaleError             a step on a reading that has moved on meanwhile
 └── StorageError           the disk: full, read-only, not there
 
 Every message is one line: what, where, what was received, how to mend it. The command line prints it and exits with 1.
@@ -96,6 +98,14 @@ class GateError(MedclassifyError):
 
 class ReviewError(MedclassifyError):
     """A review decision cannot be stored or read."""
+
+
+class NotAllowedError(ReviewError):
+    """A role or the reading protocol forbids this step."""
+
+
+class StaleError(ReviewError):
+    """The reading has moved on meanwhile, in another window or by another process: look at it again."""
 
 
 class StorageError(MedclassifyError):

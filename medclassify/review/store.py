@@ -1,193 +1,221 @@
-"""The review store: decisions that are appended, flushed to disk, and never changed or removed."""
+"""The review store: events that are appended, chained, flushed to disk, and never changed or removed."""
 
+import json
 import threading
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import sqlalchemy as sa
-from sqlalchemy import event
-from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import DBAPIError
 
-from medclassify.errors import ReviewError, StorageError
-from medclassify.records import ReviewDecision
-from medclassify.review.decision_table import DECISIONS, GUARDS, METADATA, SCHEMA_VERSION, to_decision, to_row
+from medclassify.errors import ReviewError
+from medclassify.records import ReviewDecision, ReviewEvent
+from medclassify.review.chain import FIRST, ChainCheck, check_chain, link
+from medclassify.review.decisions import KIND, to_body, to_decision
+from medclassify.review.engine import WRITES, database_url, make_engine, told, where
+from medclassify.review.migrations import migrate
+from medclassify.review.tables import DRAFTS, EVENTS
+from medclassify.review.text import MAX_COMMENT, check_reader, check_text
+
+_AT_A_TIME = 5_000
 
 
 class ReviewStore:
-    """Appends and reads review decisions in a SQLite file.
+    """Appends and reads events in a SQLite file or a PostgreSQL database.
 
-    A write takes SQLite's write lock at its start (``BEGIN IMMEDIATE``), so writers queue up instead of overwriting each
-    other, and returns only after the disk has it (WAL, ``synchronous=FULL``): what ``append`` has confirmed survives a kill.
-    One store may be used by many threads; many processes may open the same file.
+    A write takes the store's write lock at its start, so that writers queue up and each sees what the one before has stored.
+    It returns only after the disk has it: what was confirmed survives a kill. One store may be used by many threads; many
+    processes, and with PostgreSQL many machines, may open the same one. A store of 0.1.0 is brought to the newest form.
 
     Args:
-        url_or_path: The file, made where it does not exist, or a ``sqlite:///`` URL. Its folder must exist.
+        url_or_path: A SQLite file, made where it does not exist, or ``postgresql+psycopg://user@host/database``, which must
+            exist and belong to this run alone.
         timeout: Seconds a write waits for other writers.
 
     Raises:
-        ReviewError: The folder does not exist, the file is no review store or a newer one, or the URL is not SQLite.
+        ReviewError: The folder or database does not exist, what is there is no review store or a newer one, or the URL holds a
+            password.
         StorageError: The disk is full or read-only.
     """
 
     def __init__(self, url_or_path: Path | str, *, timeout: float = 30.0) -> None:
-        url = _sqlite_url(url_or_path)
-        self.path = Path(str(url.database))
-        if not self.path.parent.is_dir():
-            raise ReviewError(f"{self.path}: its folder does not exist. Make the folder, or name a file in one that exists.")
-        self._engine = sa.create_engine(url, connect_args={"timeout": timeout})
-        event.listen(self._engine, "connect", _on_connect)
-        event.listen(self._engine, "begin", _on_begin)
+        url = database_url(url_or_path)
+        self.place = where(url)
+        """The file, or the URL without anything secret."""
+        self._engine = make_engine(url, timeout)
         self._process_lock = threading.Lock()
-        with self._writing() as connection:
-            self._prepare(connection)
+        with self.writing() as writer:
+            migrate(writer.connection, self.place)
 
-    def append(self, decision: ReviewDecision) -> int:
-        """Stores one decision and returns its number; numbers grow in the order of storing.
+    @contextmanager
+    def writing(self) -> Iterator["Writer"]:
+        """A transaction that excludes other writers from its start to its end; an error in it stores nothing.
 
         Raises:
-            ReviewError: The decision is not well-formed (no reader, no UTC time), or other writers hold the store too long.
+            ReviewError: Other writers hold the store too long, or the database cannot be reached.
             StorageError: The disk is full or read-only.
         """
-        return self.append_all([decision])[0]
+        # Threads of one process wait here, in turn: SQLite's own waiting is by chance and may starve one of them.
+        with self._process_lock, self._one_line(), self._engine.execution_options(**{WRITES: True}).begin() as connection:
+            yield Writer(connection)
+
+    @contextmanager
+    def reading(self) -> Iterator[sa.Connection]:
+        """A transaction that reads; writers are not held up.
+
+        Raises:
+            ReviewError: The store cannot be read.
+        """
+        with self._one_line(), self._engine.begin() as connection:
+            yield connection
+
+    def append(self, kind: str, reader: str, body: Mapping[str, Any], *, sample_id: str = "", item: str = "") -> ReviewEvent:
+        """Stores one event that depends on no other; see `Writer.append`.
+
+        Raises:
+            ReviewError: As `writing`, or a text cannot be stored.
+            StorageError: As `writing`.
+        """
+        with self.writing() as writer:
+            return writer.append(kind, reader, body, sample_id=sample_id, item=item)
+
+    def events(
+        self, *, after: int = 0, kind: str | None = None, reader: str | None = None, sample_id: str | None = None
+    ) -> list[ReviewEvent]:
+        """The stored events in order: those after a number; of one kind, reader or sample where given.
+
+        Raises:
+            ReviewError: The store cannot be read.
+        """
+        query = sa.select(EVENTS).where(EVENTS.c.number > after).order_by(EVENTS.c.number)
+        for column, value in ((EVENTS.c.kind, kind), (EVENTS.c.reader, reader), (EVENTS.c.sample_id, sample_id)):
+            if value is not None:
+                query = query.where(column == value)
+        with self.reading() as connection:
+            return [ReviewEvent(*row) for row in connection.execute(query)]
+
+    def verify(self) -> ChainCheck:
+        """Follows the hash chain through the whole store.
+
+        Raises:
+            ReviewError: The store cannot be read.
+        """
+        with self.reading() as connection:
+            rows = connection.execute(sa.select(EVENTS).order_by(EVENTS.c.number)).yield_per(_AT_A_TIME)
+            return check_chain(ReviewEvent(*row) for row in rows)
+
+    def keep_draft(self, reader: str, sample_id: str, body: Mapping[str, Any]) -> None:
+        """Keeps what a reader has typed on a sample and not yet sent; it replaces the draft before.
+
+        Raises:
+            ReviewError: It is too large, or other writers hold the store too long.
+            StorageError: The disk is full or read-only.
+        """
+        text = dump(body)
+        if len(text) > 20 * MAX_COMMENT:
+            raise ReviewError(f"draft: {len(text)} characters, and at most {20 * MAX_COMMENT} are kept. Shorten the comments.")
+        with self.writing() as writer:
+            writer.forget_draft(reader, sample_id)
+            writer.connection.execute(DRAFTS.insert(), {"reader": reader, "sample_id": sample_id, "body": text})
+
+    def draft(self, reader: str, sample_id: str) -> dict[str, Any]:
+        """What `keep_draft` kept; empty where there is nothing.
+
+        Raises:
+            ReviewError: The store cannot be read.
+        """
+        query = sa.select(DRAFTS.c.body).where(DRAFTS.c.reader == reader, DRAFTS.c.sample_id == sample_id)
+        with self.reading() as connection:
+            found = connection.execute(query).scalar_one_or_none()
+        return {} if found is None else json.loads(found)
 
     def append_all(self, decisions: Sequence[ReviewDecision]) -> list[int]:
-        """Stores all of the decisions or, where one cannot be stored, none; returns their numbers. Raises as `append`."""
-        rows = [to_row(decision) for decision in decisions]
-        with self._writing() as connection:
-            return [_inserted(connection.execute(DECISIONS.insert(), row)) for row in rows]
+        """Stores verdicts of 0.1.0's kind, all or none; returns their numbers."""
+        bodies = [to_body(decision) for decision in decisions]
+        with self.writing() as writer:
+            return [
+                writer.append(KIND, decision.reader, body, sample_id=decision.sample_id, item=decision.item_fingerprint).number
+                for decision, body in zip(decisions, bodies, strict=True)
+            ]
 
     def decisions(
         self, *, sample_id: str | None = None, finding: str | None = None, reader: str | None = None
     ) -> list[ReviewDecision]:
-        """The stored decisions in the order of storing, of one sample, finding or reader where given.
-
-        Raises:
-            ReviewError: The store cannot be read.
-        """
-        query = sa.select(DECISIONS).order_by(DECISIONS.c.number)
-        for column, value in (
-            (DECISIONS.c.sample_id, sample_id),
-            (DECISIONS.c.finding, finding),
-            (DECISIONS.c.reader, reader),
-        ):
-            if value is not None:
-                query = query.where(column == value)
-        with self._reading() as connection:
-            return [to_decision(row) for row in connection.execute(query).mappings()]
+        """The verdicts of 0.1.0's kind in the order of storing, of one sample, finding or reader where given."""
+        found = [to_decision(event) for event in self.events(kind=KIND, sample_id=sample_id, reader=reader)]
+        return [decision for decision in found if finding in (None, decision.finding)]
 
     def latest(self, reader: str) -> pd.DataFrame:
-        """One reader's latest decision on each finding of each sample.
-
-        Returns:
-            ``number, sample_id, finding, verdict, comment, decided_at, item_fingerprint``, in the order of storing.
-
-        Raises:
-            ReviewError: The store cannot be read.
-        """
-        last = (
-            sa.select(sa.func.max(DECISIONS.c.number))
-            .where(DECISIONS.c.reader == reader)
-            .group_by(DECISIONS.c.sample_id, DECISIONS.c.finding)
+        """One reader's latest verdict of 0.1.0's kind on each finding of each sample, in the order of storing."""
+        names = ["number", "sample_id", "finding", "verdict", "comment", "decided_at", "item_fingerprint"]
+        rows = []
+        for event in self.events(kind=KIND, reader=reader):
+            decision = to_decision(event)
+            rows.append((event.number, *(getattr(decision, name) for name in names[1:])))
+        return pd.DataFrame.from_records(rows, columns=names).drop_duplicates(
+            ["sample_id", "finding"], keep="last", ignore_index=True
         )
-        names = ("number", "sample_id", "finding", "verdict", "comment", "decided_at", "item_fingerprint")
-        query = (
-            sa.select(*(DECISIONS.c[name] for name in names)).where(DECISIONS.c.number.in_(last)).order_by(DECISIONS.c.number)
-        )
-        with self._reading() as connection:
-            return pd.DataFrame.from_records([tuple(row) for row in connection.execute(query)], columns=list(names))
 
     def close(self) -> None:
         """Closes the store's connections; it opens them again when used again."""
         self._engine.dispose()
-
-    def _prepare(self, connection: sa.Connection) -> None:
-        version = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
-        if version == SCHEMA_VERSION:
-            return
-        tables = connection.exec_driver_sql("SELECT count(*) FROM sqlite_master").scalar_one()
-        if version != 0 or tables:
-            raise ReviewError(
-                f"{self.path}: not a review store of version {SCHEMA_VERSION} (version {version}, {tables} objects). "
-                "Open it with the medclassify that made it, or name another file."
-            )
-        METADATA.create_all(connection)
-        for guard in GUARDS:
-            connection.exec_driver_sql(guard)
-        connection.exec_driver_sql(f"PRAGMA user_version = {SCHEMA_VERSION}")
-
-    @contextmanager
-    def _writing(self) -> Iterator[sa.Connection]:
-        # Threads of one process wait here, in turn: SQLite's own waiting is by chance and may starve one of them.
-        with self._process_lock, self._one_line(), self._engine.execution_options(review_writes=True).begin() as connection:
-            yield connection
-
-    @contextmanager
-    def _reading(self) -> Iterator[sa.Connection]:
-        with self._one_line(), self._engine.begin() as connection:
-            yield connection
 
     @contextmanager
     def _one_line(self) -> Iterator[None]:
         try:
             yield
         except DBAPIError as error:
-            raise _told(self.path, str(error.orig)) from error
+            raise told(self.place, str(error.orig)) from error
 
 
-def _sqlite_url(url_or_path: Path | str) -> URL:
-    if isinstance(url_or_path, Path) or "://" not in url_or_path:
-        return URL.create("sqlite", database=str(url_or_path))
-    try:
-        url = make_url(url_or_path)
-    except ArgumentError as error:
-        raise ReviewError(f"{url_or_path}: not a database URL. Give a file, or sqlite:///path/to/reviews.sqlite.") from error
-    if url.get_backend_name() != "sqlite" or url.database in (None, "", ":memory:"):
-        shown = url.render_as_string(hide_password=True)
-        raise ReviewError(f"{shown}: reviews are kept in a SQLite file. Give a file, or sqlite:///path/to/reviews.sqlite.")
-    return url
+class Writer:
+    """A transaction of `ReviewStore.writing`.
+
+    Attributes:
+        connection: With the write lock.
+    """
+
+    def __init__(self, connection: sa.Connection) -> None:
+        self.connection = connection
+
+    def events(self, after: int) -> list[ReviewEvent]:
+        """The events after a number, with all that other writers have stored."""
+        query = sa.select(EVENTS).where(EVENTS.c.number > after).order_by(EVENTS.c.number)
+        return [ReviewEvent(*row) for row in self.connection.execute(query)]
+
+    def append(self, kind: str, reader: str, body: Mapping[str, Any], *, sample_id: str = "", item: str = "") -> ReviewEvent:
+        """Adds a line to the chain; the time is this machine's.
+
+        Args:
+            kind: What happened.
+            reader: Whose doing.
+            body: The rest; must be storable as JSON.
+            sample_id: The sample it is about, or "".
+            item: What was read, as of `Reading`, or "".
+
+        Raises:
+            ReviewError: A text is blank, too long, or not Unicode.
+        """
+        check_reader(reader)
+        check_text("sample_id", sample_id)
+        last = self.connection.execute(
+            sa.select(EVENTS.c.number, EVENTS.c.hash).order_by(EVENTS.c.number.desc()).limit(1)
+        ).one_or_none()
+        number, previous = (last[0] + 1, last[1]) if last else (1, FIRST)
+        at = datetime.now(UTC).isoformat(timespec="microseconds")
+        event = link(number, kind, at, reader, sample_id, item, dump(body), previous)
+        self.connection.execute(EVENTS.insert(), {column.name: getattr(event, column.name) for column in EVENTS.columns})
+        return event
+
+    def forget_draft(self, reader: str, sample_id: str) -> None:
+        """Takes a draft away, if there is one."""
+        self.connection.execute(DRAFTS.delete().where(DRAFTS.c.reader == reader, DRAFTS.c.sample_id == sample_id))
 
 
-def _on_connect(connection: Any, _: Any) -> None:
-    connection.isolation_level = None  # transactions are begun by _on_begin, not by the driver's guess
-    connection.execute("PRAGMA synchronous = FULL")
-    if connection.execute("PRAGMA journal_mode").fetchone()[0] == "wal":
-        return
-    # The switch to WAL does not wait for other openers as everything else does; so ask again for a while.
-    for attempt in range(200):
-        try:
-            connection.execute("PRAGMA journal_mode = WAL")
-            return
-        except connection.OperationalError as error:
-            if "locked" not in str(error) or attempt == 199:
-                raise
-            time.sleep(0.05)
-
-
-def _on_begin(connection: sa.Connection) -> None:
-    writes = connection.get_execution_options().get("review_writes", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
-
-
-def _told(path: Path, said: str) -> ReviewError | StorageError:
-    if "disk is full" in said:
-        return StorageError(f"{path}: the disk is full, so nothing was stored. Free some space and give the verdict again.")
-    if "readonly" in said or "read-only" in said:
-        return StorageError(f"{path}: read-only, so nothing was stored. Make the file and its folder writable.")
-    if "locked" in said:
-        return ReviewError(f"{path}: another process holds the store, so nothing was stored. Try again, or stop that process.")
-    if "not a database" in said:
-        return ReviewError(f"{path}: not a SQLite file. Move it away, or name another file.")
-    if "unable to open" in said:
-        return ReviewError(f"{path}: cannot be opened ({said}). Check that it is a file and that you may write to it.")
-    return ReviewError(
-        f"{path}: the review store failed ({said}), so nothing was stored. Check it with: sqlite3 FILE 'PRAGMA integrity_check'"
-    )
-
-
-def _inserted(result: sa.CursorResult[Any]) -> int:
-    return int(result.inserted_primary_key[0])  # pyright: ignore[reportOptionalSubscript]
+def dump(body: Mapping[str, Any]) -> str:
+    """The body of an event or a draft as it is stored: ASCII, so that databases cannot disagree about it."""
+    return json.dumps(body, sort_keys=True, allow_nan=False, separators=(",", ":"))

@@ -8,6 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from medclassify.errors import ReviewError
+from medclassify.records import ReadingState
 from medclassify.review.items import attribute_columns, build_items
 
 MISSING = "missing"
@@ -45,7 +46,7 @@ class WorklistFilter:
         samples: Only these samples.
     """
 
-    status: ReadStatus | None = None
+    status: ReadStatus | ReadingState | None = None
     called: Called = Called.ANY
     split: str | None = None
     attribute: str | None = None
@@ -168,7 +169,8 @@ def filter_worklist(worklist: pd.DataFrame, chosen: WorklistFilter) -> pd.DataFr
     if chosen.status is not None:
         keep &= _column(worklist, "status") == chosen.status.value
     if chosen.called is not Called.ANY:
-        keep &= (worklist["n_called"] > 0).to_numpy() == (chosen.called is Called.POSITIVE)
+        n_called = worklist["n_called"].to_numpy()
+        keep &= n_called > 0 if chosen.called is Called.POSITIVE else n_called == 0  # neither where it is not to be known yet
     if chosen.split is not None:
         keep &= (worklist["split"] == chosen.split).to_numpy()
     if chosen.attribute is not None and chosen.subgroup is not None:

@@ -1,3 +1,4 @@
+import hashlib
 import os
 import signal
 import sqlite3
@@ -11,24 +12,26 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
 
 from medclassify.errors import ReviewError, StorageError
 from medclassify.records import ReviewDecision, Verdict
-from medclassify.review import MAX_COMMENT, MAX_READER, ReviewStore
+from medclassify.review import MAX_COMMENT, MAX_READER, ChainCheck, ReviewStore, migrations
+from medclassify.review.chain import FIRST, event_hash
+from medclassify.review.tables import METADATA
 
 NASTY = "<script>alert('x')</script> \"quoted\" '; DROP TABLE decisions; --\n\x00 ünïcode 漢字 🫁"
 
 # Appends until its count is done or it is killed; prints each number only after append has returned it.
 WRITER = """
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
-from medclassify.records import ReviewDecision, Verdict
 from medclassify.review import ReviewStore
 path, reader, count = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
 store = ReviewStore(path)
 for i in range(count):
-    number = store.append(ReviewDecision(f"s{i}", "nodule", reader, Verdict.ACCEPT, "", datetime.now(UTC), "f" * 64, ()))
+    number = store.append("opened", reader, {"at": i}, sample_id=f"s{i}").number
     print(number, flush=True)
 """
 
@@ -46,18 +49,17 @@ def writer(path: Path, reader: str, count: int, repository: Path) -> subprocess.
 
 def test_a_decision_comes_back_as_it_was_given(path: Path, decision: ReviewDecision) -> None:
     given = replace(decision, comment=NASTY, reader="Dr O'Neil <b>", verdict=Verdict.UNSURE)
-    assert ReviewStore(path).append(given) == 1
+    assert ReviewStore(path).append_all([given]) == [1]
     assert ReviewStore(path).decisions() == [given]
 
 
 def test_time_is_kept_in_utc(path: Path, decision: ReviewDecision) -> None:
     store = ReviewStore(path)
     tokyo = datetime(2026, 3, 1, 21, 0, tzinfo=timezone(timedelta(hours=9)))
-    store.append(replace(decision, decided_at=tokyo))
+    store.append_all([replace(decision, decided_at=tokyo)])
     (stored,) = store.decisions()
     assert stored.decided_at == tokyo
     assert stored.decided_at.tzinfo == UTC
-    assert sqlite3.connect(path).execute("SELECT decided_at FROM decisions").fetchone() == ("2026-03-01T12:00:00.000000+00:00",)
 
 
 def test_what_is_confirmed_is_on_the_disk(path: Path) -> None:
@@ -68,15 +70,22 @@ def test_what_is_confirmed_is_on_the_disk(path: Path) -> None:
 
 def test_a_second_verdict_is_added_not_written_over(path: Path, decision: ReviewDecision) -> None:
     store = ReviewStore(path)
-    store.append(decision)
-    store.append(replace(decision, verdict=Verdict.REJECT))
+    store.append_all([decision])
+    store.append_all([replace(decision, verdict=Verdict.REJECT)])
     assert [stored.verdict for stored in store.decisions()] == [Verdict.ACCEPT, Verdict.REJECT]
     assert store.latest("Dr Ida")["verdict"].tolist() == ["reject"]
 
 
-@pytest.mark.parametrize("statement", ["UPDATE decisions SET verdict = 'reject'", "DELETE FROM decisions"])
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE events SET body = '{}'",
+        "DELETE FROM events",
+        "REPLACE INTO events SELECT number, kind, at, 'Dr No', sample_id, item, body, previous, 'f' FROM events",
+    ],
+)
 def test_the_database_itself_refuses_to_change_or_remove(path: Path, decision: ReviewDecision, statement: str) -> None:
-    ReviewStore(path).append(decision)
+    ReviewStore(path).append_all([decision])
     with pytest.raises(sqlite3.IntegrityError, match="append-only"):
         sqlite3.connect(path).execute(statement)
 
@@ -114,24 +123,25 @@ def test_all_or_none_are_stored(path: Path, decision: ReviewDecision) -> None:
 def test_a_decision_that_is_not_well_formed_is_refused(path: Path, decision: ReviewDecision, change: dict, said: str) -> None:
     store = ReviewStore(path)
     with pytest.raises(ReviewError, match=said):
-        store.append(replace(decision, **change))
+        store.append_all([replace(decision, **change)])
     assert store.decisions() == []
 
 
 def test_a_sqlite_url_names_the_same_store(path: Path, decision: ReviewDecision) -> None:
-    ReviewStore(f"sqlite:///{path}").append(decision)
+    ReviewStore(f"sqlite:///{path}").append_all([decision])
     assert ReviewStore(path).decisions() == [decision]
 
 
 @pytest.mark.parametrize(
     ("url", "said"),
     [
-        ("postgresql://me:secret@host/db", r"postgresql://me:\*\*\*@host/db: reviews are kept in a SQLite file"),
-        ("sqlite://", "reviews are kept in a SQLite file"),
+        ("postgresql://me:secret@host/db", r"postgresql://me:\*\*\*@host/db holds a password.*PGPASSWORD"),
+        ("sqlite://", "reviews are kept in SQLite or PostgreSQL"),
+        ("mysql://host/db", "reviews are kept in SQLite or PostgreSQL"),
         ("://", "not a database URL"),
     ],
 )
-def test_other_urls_are_refused_without_their_password(url: str, said: str) -> None:
+def test_other_urls_and_passwords_are_refused(url: str, said: str) -> None:
     with pytest.raises(ReviewError, match=said) as refusal:
         ReviewStore(url)
     assert "secret" not in str(refusal.value)
@@ -140,7 +150,7 @@ def test_other_urls_are_refused_without_their_password(url: str, said: str) -> N
 def test_odd_characters_in_the_path_are_no_url(tmp_path: Path, decision: ReviewDecision) -> None:
     odd = tmp_path / "run ?mode=memory#%41"
     odd.mkdir()
-    ReviewStore(odd / "reviews.sqlite").append(decision)
+    ReviewStore(odd / "reviews.sqlite").append_all([decision])
     assert ReviewStore(odd / "reviews.sqlite").decisions() == [decision]
 
 
@@ -164,7 +174,7 @@ def test_a_file_that_is_no_database_is_left_alone(path: Path) -> None:
 @pytest.mark.parametrize("setup", ["PRAGMA user_version = 7", "CREATE TABLE other (x)"])
 def test_a_newer_or_a_foreign_store_is_refused(path: Path, setup: str) -> None:
     sqlite3.connect(path).execute(setup)
-    with pytest.raises(ReviewError, match="not a review store of version 1"):
+    with pytest.raises(ReviewError, match="not a review store"):
         ReviewStore(path)
 
 
@@ -185,7 +195,7 @@ def test_a_full_disk_is_said_and_stores_nothing(path: Path, decision: ReviewDeci
 def test_a_read_only_store_is_said(path: Path, decision: ReviewDecision) -> None:
     store = with_pragma(ReviewStore(path), "PRAGMA query_only = ON")
     with pytest.raises(StorageError, match="read-only, so nothing was stored"):
-        store.append(decision)
+        store.append_all([decision])
 
 
 def test_a_store_that_is_held_too_long_is_said(path: Path, decision: ReviewDecision) -> None:
@@ -193,10 +203,10 @@ def test_a_store_that_is_held_too_long_is_said(path: Path, decision: ReviewDecis
     holder = sqlite3.connect(path, isolation_level=None)
     holder.execute("BEGIN IMMEDIATE")
     with pytest.raises(ReviewError, match="another process holds the store"):
-        store.append(decision)
+        store.append_all([decision])
     assert store.decisions() == []  # readers are not held up
     holder.execute("ROLLBACK")
-    assert store.append(decision) == 1
+    assert store.append_all([decision]) == [1]
 
 
 def test_a_damaged_store_is_said(path: Path, decision: ReviewDecision) -> None:
@@ -212,7 +222,7 @@ def test_a_damaged_store_is_said(path: Path, decision: ReviewDecision) -> None:
 
 def test_threads_share_a_store(path: Path, decision: ReviewDecision) -> None:
     store = ReviewStore(path)
-    threads = [threading.Thread(target=lambda: [store.append(decision) for _ in range(25)]) for _ in range(4)]
+    threads = [threading.Thread(target=lambda: [store.append_all([decision]) for _ in range(25)]) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -225,9 +235,10 @@ def test_four_processes_lose_nothing(path: Path, repository: Path) -> None:
     numbers = [int(line) for process in writers for line in process.communicate(timeout=120)[0].split()]
     assert [process.returncode for process in writers] == [0, 0, 0, 0]
     assert sorted(numbers) == list(range(1, 201))
-    stored = ReviewStore(path).decisions()
+    stored = ReviewStore(path).events()
     for k in range(4):
-        assert [d.sample_id for d in stored if d.reader == f"reader {k}"] == [f"s{i}" for i in range(50)]
+        assert [event.sample_id for event in stored if event.reader == f"reader {k}"] == [f"s{i}" for i in range(50)]
+    assert ReviewStore(path).verify().broken == ""
 
 
 def test_what_was_confirmed_survives_a_kill(path: Path, repository: Path) -> None:
@@ -242,5 +253,147 @@ def test_what_was_confirmed_survives_a_kill(path: Path, repository: Path) -> Non
         process.wait()
         confirmed = {int(line) for line in lines if line.endswith("\n")}
         assert len(confirmed) >= 20
-        assert confirmed <= set(ReviewStore(path).latest(reader)["number"])
+        assert confirmed <= {event.number for event in ReviewStore(path).events(reader=reader)}
+    assert ReviewStore(path).verify().broken == ""
     assert sqlite3.connect(path).execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
+OLD = """
+CREATE TABLE decisions (number INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, sample_id TEXT NOT NULL, finding TEXT NOT NULL,
+    reader TEXT NOT NULL, verdict TEXT NOT NULL CHECK (verdict IN ('accept', 'reject', 'unsure')), comment TEXT NOT NULL,
+    decided_at TEXT NOT NULL, item_fingerprint TEXT NOT NULL, shown TEXT NOT NULL);
+CREATE INDEX decisions_by_reader ON decisions (reader, sample_id, finding);
+CREATE TRIGGER decisions_no_update BEFORE UPDATE ON decisions
+    BEGIN SELECT RAISE(ABORT, 'review decisions are append-only'); END;
+CREATE TRIGGER decisions_no_delete BEFORE DELETE ON decisions
+    BEGIN SELECT RAISE(ABORT, 'review decisions are append-only'); END;
+PRAGMA user_version = 1;
+"""
+"""What version 0.1.0 made, read from a file of its making."""
+
+
+def old_store(path: Path, comments: list[str]) -> None:
+    with sqlite3.connect(path) as connection:
+        connection.executescript(OLD)
+        rows = [
+            ("a", "effusion", "Dr Ida", "reject", text, "2026-03-01T12:00:00.000000+00:00", "f" * 64, '["image"]')
+            for text in comments
+        ]
+        names = "sample_id, finding, reader, verdict, comment, decided_at, item_fingerprint, shown"
+        connection.executemany(f"INSERT INTO decisions ({names}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
+
+
+def test_a_store_of_0_1_0_is_migrated_with_every_decision(path: Path, decision: ReviewDecision) -> None:
+    old_store(path, ["first", NASTY])
+    store = ReviewStore(path)
+    expected = replace(decision, verdict=Verdict.REJECT, shown=("image",))
+    assert store.decisions() == [replace(expected, comment=text) for text in ("first", NASTY)]
+    assert store.verify() == ChainCheck(2, store.events()[-1].hash, "")
+    store.append("opened", "Dr Oz", {}, sample_id="b")
+    assert [event.number for event in ReviewStore(path).events()] == [1, 2, 3]
+    old = sqlite3.connect(path)
+    assert old.execute("SELECT count(*) FROM decisions_0_1_0").fetchone() == (2,)  # what was there stays as it was
+    with pytest.raises(sqlite3.IntegrityError, match="append-only"):
+        old.execute("DELETE FROM decisions_0_1_0")
+    assert old.execute("PRAGMA user_version").fetchone() == (2,)  # 0.1.0 takes no other than 1
+
+
+def test_an_empty_store_of_0_1_0_leaves_no_table_behind(path: Path) -> None:
+    old_store(path, [])
+    assert ReviewStore(path).events() == []
+    names = {
+        name
+        for (name,) in sqlite3.connect(path).execute(
+            "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite%'"
+        )
+    }
+    assert names == {"accounts", "alembic_version", "drafts", "events", "sessions"}
+
+
+KILLED = """
+import os, sys
+import medclassify.review.store as store
+migrate = store.migrate
+store.migrate = lambda connection, place: (migrate(connection, place), os.kill(os.getpid(), 9))
+store.ReviewStore(sys.argv[1])
+"""
+
+
+def test_a_migration_that_is_killed_leaves_the_old_store(path: Path, repository: Path) -> None:
+    old_store(path, ["first"])
+    killed = subprocess.run([sys.executable, "-c", KILLED, str(path)], cwd=repository, check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert sqlite3.connect(path).execute("SELECT comment FROM decisions").fetchall() == [("first",)]
+    assert [stored.comment for stored in ReviewStore(path).decisions()] == ["first"]
+
+
+def test_a_store_of_a_newer_version_is_refused(path: Path) -> None:
+    ReviewStore(path).close()
+    with sqlite3.connect(path) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '0999'")
+    with pytest.raises(ReviewError, match="made by a newer medclassify"):
+        ReviewStore(path)
+
+
+def test_the_newest_form_is_the_one_that_migrations_lead_to() -> None:
+    from alembic.config import Config
+    from alembic.script import ScriptDirectory
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(migrations.__file__).parent))
+    assert ScriptDirectory.from_config(config).get_heads() == [migrations.HEAD]
+
+
+def test_the_tables_are_those_that_migrations_make(path: Path) -> None:
+    store = ReviewStore(path)
+    with store.reading() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, METADATA) == []
+
+
+def tampered(path: Path, statement: str) -> str:
+    store = ReviewStore(path)
+    for number in range(1, 6):
+        store.append("opened", "Dr Ida", {"n": number}, sample_id=f"s{number}")
+    assert store.verify().broken == ""
+    with sqlite3.connect(path) as connection:
+        for trigger in ("events_no_update", "events_no_delete", "events_no_replace"):
+            connection.execute(f"DROP TRIGGER {trigger}")
+        connection.execute(statement)
+    return store.verify().broken
+
+
+@pytest.mark.parametrize("column", ["kind", "at", "reader", "sample_id", "item", "body"])
+def test_a_change_of_any_column_breaks_the_chain(path: Path, column: str) -> None:
+    assert tampered(path, f"UPDATE events SET {column} = 'x' WHERE number = 3") == "line 3 was changed after it was stored"
+
+
+@pytest.mark.parametrize(
+    ("statement", "said"),
+    [
+        ("DELETE FROM events WHERE number = 3", "line 3 is missing: line 4 follows line 2"),
+        ("DELETE FROM events WHERE number = 1", "line 1 is missing: line 2 follows line 0"),
+        ("UPDATE events SET hash = 'x' WHERE number = 2", "line 2 was changed after it was stored"),
+        ("UPDATE events SET previous = 'x' WHERE number = 2", "line 2 does not follow line 1: another one stood before it"),
+    ],
+)
+def test_a_broken_chain_is_said_where_it_breaks(path: Path, statement: str, said: str) -> None:
+    assert tampered(path, statement) == said
+
+
+def test_lines_cut_off_at_the_end_show_in_the_head(path: Path) -> None:
+    store = ReviewStore(path)
+    store.append("opened", "Dr Ida", {})
+    store.append("opened", "Dr Ida", {})
+    head = store.verify().head
+    with sqlite3.connect(path) as connection:
+        connection.execute("DROP TRIGGER events_no_delete")
+        connection.execute("DELETE FROM events WHERE number = 2")
+    assert store.verify().broken == ""
+    assert store.verify().head != head
+
+
+def test_the_form_of_the_hash_never_changes() -> None:
+    found = event_hash(1, "opened", "2026-03-01T12:00:00.000000+00:00", "Dr Ö", "a", "", "{}", FIRST)
+    content = '[1,"opened","2026-03-01T12:00:00.000000+00:00","Dr \\u00d6","a","","{}","' + "0" * 64 + '"]'
+    assert found == hashlib.sha256(content.encode()).hexdigest()

@@ -87,7 +87,7 @@ def store(tmp_path) -> ReviewStore:
 def judge(store: ReviewStore, predictions: pd.DataFrame, template: ReviewDecision, sample_id: str, finding: str) -> None:
     rows = predictions[(predictions["sample_id"] == sample_id) & (predictions["finding"] == finding)]
     (item,) = build_items(rows, model_fingerprint=MODEL)
-    store.append(replace(template, sample_id=sample_id, finding=finding, item_fingerprint=item.fingerprint))
+    store.append_all([replace(template, sample_id=sample_id, finding=finding, item_fingerprint=item.fingerprint)])
 
 
 def statuses(
