@@ -279,7 +279,7 @@ def test_a_store_that_fails_is_said_and_the_comment_stays(build_run, open_page: 
     page = open_page(run, reader="Dr Ida", sample="sample-000")
     page.text_area(key="comment/sample-000/cardiomegaly").input("do not lose me").run()
     guard = sqlite3.connect(run / "reviews.sqlite")
-    guard.execute("CREATE TRIGGER full BEFORE INSERT ON decisions BEGIN SELECT RAISE(ABORT, 'database or disk is full'); END")
+    guard.execute("CREATE TRIGGER full BEFORE INSERT ON events BEGIN SELECT RAISE(ABORT, 'database or disk is full'); END")
     guard.commit()
     button(page, "Accept").click().run()
     assert "the disk is full, so nothing was stored" in words(page)
@@ -294,7 +294,7 @@ def test_a_store_that_cannot_be_read_is_said(build_run, open_page: Open) -> None
     run = build_run()
     open_page(run, reader="Dr Ida")
     with sqlite3.connect(run / "reviews.sqlite") as store:
-        store.execute("DROP TABLE decisions")
+        store.execute("DROP TABLE events")
     for address in ({}, {"sample": "sample-000"}):
         (error,) = open_page(run, reader="Dr Ida", **address).error
         assert "the review store failed" in error.value
