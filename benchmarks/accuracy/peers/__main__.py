@@ -27,7 +27,7 @@ def main(arguments: list[str] | None = None) -> int:
     started = time.monotonic()
     data, work = read_data(options.run), work_of(options.run)
     torch.manual_seed(data.seed)
-    budget = processor_seconds(work, len(data.findings))
+    budget = processor_seconds(work, len(data.findings), data.side)
     print(
         f"{options.way}: {budget:.0f} {clock.__name__} seconds, as {work:.0f} images of the default's training take", flush=True
     )

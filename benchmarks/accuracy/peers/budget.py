@@ -32,7 +32,7 @@ def work_of(run: Path) -> float:
     return len(training["history"]) * (train + _FORWARD * tune) + head
 
 
-def processor_seconds(images: float, findings: int, backbone: str = "tf_efficientnetv2_b0", steps: int = 6) -> float:
+def processor_seconds(images: float, findings: int, side: int, backbone: str = "tf_efficientnetv2_b0", steps: int = 6) -> float:
     """What so many images cost this process: the median of a few training steps of the default's network."""
     from medclassify.models import create_network
 
@@ -40,7 +40,7 @@ def processor_seconds(images: float, findings: int, backbone: str = "tf_efficien
     device = "cuda" if torch.cuda.is_available() else "cpu"
     network.to(device)
     optimizer = torch.optim.AdamW(network.parameters(), lr=1e-4, fused=True)
-    batch = torch.randn(BATCH, 3, 224, 224, device=device).contiguous(memory_format=torch.channels_last)
+    batch = torch.randn(BATCH, 3, side, side, device=device).contiguous(memory_format=torch.channels_last)
     truth = torch.zeros(BATCH, findings, device=device)
     seconds = []
     for _ in range(steps + 1):

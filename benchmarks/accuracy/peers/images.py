@@ -36,6 +36,7 @@ class Data:
 
     findings: tuple[str, ...]
     seed: int
+    side: int
     train: Part
     tune: Part
     test: Part
@@ -49,8 +50,9 @@ def read_data(run: Path) -> Data:
 
     manifest = read_manifest(run / "manifest.parquet")
     seed = json.loads((run / "provenance.json").read_text(encoding="utf-8"))["seed"]
+    side = json.loads((run / "model" / "model.json").read_text(encoding="utf-8"))["preprocessing"]["image_size"]
     train, tune, test = (_part(manifest.of_split(name)) for name in (Split.TRAIN, Split.TUNE, Split.TEST))
-    return Data(manifest.findings, seed, train, tune, test, run / "manifest.parquet")
+    return Data(manifest.findings, seed, side, train, tune, test, run / "manifest.parquet")
 
 
 def _part(manifest) -> Part:

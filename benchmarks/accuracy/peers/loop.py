@@ -19,14 +19,14 @@ class Way:
     """A way of training.
 
     Attributes:
-        network: (B, C, 224, 224) → (B, K) logits.
+        network: (B, C, S, S) → (B, K) logits.
         optimizer: Over its parameters; ``lr`` is the peak rate.
         rate: Share of the budget that is spent → factor of the peak rate.
         loss: Logits, targets and mask, each (B, K) → a number.
         batch: Images a step.
         prepare: What is done to uint8 (H, W) once, before the clock starts.
-        learn: Prepared image → augmented float32 (C, 224, 224).
-        score: Prepared image → float32 (C, 224, 224).
+        learn: Prepared image → augmented float32 (C, S, S).
+        score: Prepared image → float32 (C, S, S).
     """
 
     network: nn.Module

@@ -37,7 +37,7 @@ def timm_way(data: Data, weights: Path) -> Way:
     network.load_state_dict(load_file(weights))
     network.reset_classifier(len(data.findings))
     network.to("cuda" if torch.cuda.is_available() else "cpu", memory_format=torch.channels_last)
-    shape = (3, 224, 224)
+    shape = (3, data.side, data.side)
     facts = resolve_data_config({"input_size": shape}, model=network)
     mean, std = facts["mean"], facts["std"]
     learn: Any = create_transform(shape, is_training=True, interpolation="random", mean=mean, std=std)

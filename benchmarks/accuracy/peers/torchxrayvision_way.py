@@ -1,10 +1,11 @@
 """torchxrayvision's own training script: DenseNet121 on one channel from random weights, Adam, one masked loss a finding.
 
-As in its ``scripts/train_model.py`` and ``train_utils.py``: values in ±1024, centre crop, 224 pixels, rotation by 45°, shift
+As in its ``scripts/train_model.py`` and ``train_utils.py``: values in ±1024, centre crop, rotation by 45°, shift
 by 15 %, zoom by 15 %, batch 64, Adam with amsgrad at 1e-3 and decay 1e-5, findings weighted by how rare they are. Its published
 weights are no part of it: they have to be downloaded, and they have seen NIH ChestX-ray14, from which one of the test sets is.
 """
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -47,11 +48,11 @@ def torchxrayvision_way(data: Data, _weights: Path) -> Way:
                 total = total + rarity[k] * of_finding
         return total
 
-    return Way(network, optimizer, lambda _share: 1.0, loss, 64, _prepare, augment, torch.from_numpy)
+    return Way(network, optimizer, lambda _share: 1.0, loss, 64, partial(_prepare, side=data.side), augment, torch.from_numpy)
 
 
-def _prepare(image: NDArray[np.uint8]) -> NDArray[np.float32]:
-    small = xrv.datasets.XRayResizer(224)(xrv.datasets.XRayCenterCrop()(xrv.datasets.normalize(image, 255, reshape=True)))
+def _prepare(image: NDArray[np.uint8], side: int) -> NDArray[np.float32]:
+    small = xrv.datasets.XRayResizer(side)(xrv.datasets.XRayCenterCrop()(xrv.datasets.normalize(image, 255, reshape=True)))
     return np.asarray(small, np.float32)
 
 

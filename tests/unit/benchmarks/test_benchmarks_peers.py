@@ -30,7 +30,7 @@ def data(tmp_path: Path) -> Data:
     splits = ["test"] * 8 + ["train"] * 8
     ids = [f"{split}{row % 8}" for row, split in enumerate(splits)]
     pd.DataFrame({"sample_id": ids, "split": splits}).to_parquet(tmp_path / "manifest.parquet")
-    return Data(("A",), 3, part("train"), part("tune"), part("test"), tmp_path / "manifest.parquet")
+    return Data(("A",), 3, 64, part("train"), part("tune"), part("test"), tmp_path / "manifest.parquet")
 
 
 @pytest.mark.parametrize("name", ["timm", "torchxrayvision"])
