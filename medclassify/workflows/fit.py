@@ -28,7 +28,7 @@ from medclassify.training import require_growth
 from medclassify.training.compiling import require_compiler
 from medclassify.workflows.checks import require_data
 from medclassify.workflows.consent import without_ids
-from medclassify.workflows.console import say
+from medclassify.workflows.console import say, warn
 from medclassify.workflows.dataset import Dataset, make_dataset, preprocessing_for, with_attributes
 from medclassify.workflows.explainer import Explainer
 from medclassify.workflows.explanations import choose_cases, write_explanations
@@ -36,7 +36,7 @@ from medclassify.workflows.index import PHANTOM, Indexed, index_data
 from medclassify.workflows.learning import calibrated, learn, start_network
 from medclassify.workflows.method_checks import check_sanity, reference_limits
 from medclassify.workflows.mitigation import require_attribute
-from medclassify.workflows.ranks import Call, Leader, follow, leading, roll_call
+from medclassify.workflows.ranks import Call, Leader, crowding, follow, leading, roll_call
 from medclassify.workflows.reporting import metrics_json, report_facts
 from medclassify.workflows.run_folder import new_run, stage, unfinished_run
 from medclassify.workflows.scoring import Scorer
@@ -87,6 +87,8 @@ def _lead(config: Config, config_path: Path, leader: Leader, resume: bool) -> Fi
         require_data(config.data)
     if config.model.compile:
         require_compiler()
+    if crowded := crowding(leader.ranks, config.trainer.accelerator):
+        warn(crowded)
     run = unfinished_run(config, config_path.stem) if resume else new_run(config, config_path.stem)
     config = replace(config, run_dir=str(run.root))
     with stage("reading the data", run):

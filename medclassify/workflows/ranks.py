@@ -20,11 +20,12 @@ from medclassify.config import Config, load_config
 from medclassify.data import open_store
 from medclassify.errors import ConfigError, MedclassifyError, RunError
 from medclassify.manifest import LeakageReport, read_manifest
-from medclassify.runs import RunLayout, started_rank
+from medclassify.runs import RunLayout, core_count, started_rank
 from medclassify.training import LostRankError, Ranks, find_ranks
 from medclassify.workflows.console import silence
 from medclassify.workflows.dataset import Dataset, preprocessing_for
 from medclassify.workflows.learning import learn, start_network
+from medclassify.workflows.scoring import best_device
 
 _VARIABLE = "MEDCLASSIFY_CALLED"
 _KEY = "medclassify/called"
@@ -47,6 +48,18 @@ class Call:
     store: str
     pretrained: bool
     resume: bool
+
+
+def crowding(ranks: Ranks, accelerator: str) -> str | None:
+    """Says so where more ranks were asked of this machine's processor than it has cores; None where they fit, or are GPUs'."""
+    here = ranks.number // ranks.nodes
+    on_processor = accelerator == "cpu" or (accelerator == "auto" and best_device().type == "cpu")
+    if not on_processor or here <= core_count():
+        return None
+    return (
+        f"{here} ranks share {core_count()} cores of this machine: each waits for the others, and the fit takes longer than with "
+        f"{core_count()}. Set trainer.devices to at most {core_count()}."
+    )
 
 
 def roll_call(config_path: Path, overrides: Sequence[str]) -> tuple[Config, Ranks]:

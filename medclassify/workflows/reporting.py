@@ -132,5 +132,5 @@ def _course(training: TrainingResult | None) -> dict[str, Any]:
         "best_score": training.best_score,
         "stopped_early": training.stopped_early,
         "step_share": training.step_share,
-        "history": list(training.history),
+        "history": [{**row, "epoch": row["epoch"] + 1} for row in training.history],  # counted as kept_epoch is
     }
