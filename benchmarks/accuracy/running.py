@@ -1,4 +1,4 @@
-"""Makes the runs that are missing, one process each, and leaves alone those that are finished."""
+"""Makes the runs that are missing, one process each; leaves alone those that are finished, or whose scores are kept."""
 
 import importlib.util
 import subprocess
@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.accuracy.arms import DEFAULT, PEERS, RECIPES, REPOSITORY, WEIGHTS, Collection, overrides, run_name
+from benchmarks.accuracy.kept import keep_scores, kept_file, public_key
 from benchmarks.harness import NotMeasurableError
 
 
@@ -33,11 +34,12 @@ def complete(collection: Collection, arms: tuple[str, ...], data: Path, runs: Pa
         command = _command(collection, arm, seed, data, runs)
         log = runs / f"{name}.log"
         runs.mkdir(parents=True, exist_ok=True)
-        with log.open("w", encoding="utf-8") as output:
+        with public_key(runs), log.open("w", encoding="utf-8") as output:
             code = subprocess.run(command, cwd=REPOSITORY, stdout=output, stderr=subprocess.STDOUT, check=False).returncode
         if code:
             last = log.read_text(encoding="utf-8").strip().splitlines()[-1:]
             raise NotMeasurableError(f"{name} ended with {code}: {' '.join(last)} (all of it: {log})")
+        keep_scores(collection, arm, seed, runs)
         print(f"  {name}: {(time.perf_counter() - started) / 60:.1f} minutes", flush=True)
 
 
@@ -73,7 +75,7 @@ def differences(collection: Collection, arm: str, seed: int, data: Path, run: Pa
 def _finished(collection: Collection, arm: str, seed: int, data: Path, runs: Path) -> bool:
     run = runs / run_name(collection, arm, seed)
     if not is_finished(run):
-        return False
+        return kept_file(collection, arm, seed).is_file()
     changed = differences(collection, arm, seed, data, run) if arm in RECIPES else []
     if changed:
         raise NotMeasurableError(f"{run}: made with another {', '.join(changed)}; move it away to have it made again")
@@ -85,7 +87,9 @@ def _command(collection: Collection, arm: str, seed: int, data: Path, runs: Path
     if arm in PEERS:
         default = runs / run_name(collection, DEFAULT, seed)
         if not is_finished(default):
-            raise NotMeasurableError(f"{arm} gets the minutes of {default.name}, which is not finished")
+            kept = kept_file(collection, DEFAULT, seed)
+            only = f"; of it only {kept} is here: move that away to have it made again" if kept.is_file() else ""
+            raise NotMeasurableError(f"{arm} gets the minutes of {default.name}, which is not finished{only}")
         return [
             sys.executable,
             "-m",

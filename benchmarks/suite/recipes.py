@@ -1,7 +1,7 @@
 """Accuracy on real radiographs: the default recipe against other recipes, plain timm and torchxrayvision, five seeds each.
 
-Hours without a GPU; what is finished is kept (``benchmarks.accuracy``) and not made again. ``--quick`` makes nothing and
-measures from what is there.
+Hours without a GPU. Scores of what is finished are kept (``benchmarks/results/recipes``), and a finished run is not made again.
+``--quick`` makes nothing and measures from what is there.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from functools import cache, partial
 
 from benchmarks.accuracy.arms import COLLECTIONS, DEFAULT, PEERS, RECIPES, Collection, data_folder, run_name, runs_folder
 from benchmarks.accuracy.comparison import Mean, difference, estimable, mean_auroc
+from benchmarks.accuracy.kept import kept_scores
 from benchmarks.accuracy.running import complete, is_finished
 from benchmarks.accuracy.scores import Scores, read_scores
 from benchmarks.accuracy.tables import markdown
@@ -82,6 +83,8 @@ def _read(collection: Collection, arm: str) -> list[Scores]:
         run, default = folder / run_name(collection, arm, seed), folder / run_name(collection, DEFAULT, seed)
         if is_finished(run) and is_finished(default):
             found.append(read_scores(run, seed, default / "manifest.parquet"))
+        elif (scores := kept_scores(collection, arm, seed, data_folder(), folder)) is not None:
+            found.append(scores)
     if arm == DEFAULT and len(found) < 2:
         raise NotMeasurableError(f"{len(found)} finished runs of {collection.name} in {folder}; two are needed")
     return found

@@ -34,6 +34,7 @@ def runs(tmp_path: Path, data: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Finished runs of every recipe on the published list, and of none of the peers."""
     folder = tmp_path / "runs"
     monkeypatch.setenv("MEDCLASSIFY_BENCHMARK_RUNS", str(folder))
+    monkeypatch.setattr("benchmarks.accuracy.kept.KEPT", tmp_path / "kept")
     for number, arm in enumerate(RECIPES):
         for seed in NIH.seeds:
             plant(folder / run_name(NIH, arm, seed), arm, seed, signal=2.0 - number)
