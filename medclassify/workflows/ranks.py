@@ -56,9 +56,10 @@ def crowding(ranks: Ranks, accelerator: str) -> str | None:
     on_processor = accelerator == "cpu" or (accelerator == "auto" and best_device().type == "cpu")
     if not on_processor or here <= core_count():
         return None
+    cores = core_count()
     return (
-        f"{here} ranks share {core_count()} cores of this machine: each waits for the others, and the fit takes longer than with "
-        f"{core_count()}. Set trainer.devices to at most {core_count()}."
+        f"{here} ranks share {cores} cores of this machine: each waits for the others, and it takes longer than {cores} would. "
+        f"Set trainer.devices to at most {cores}."
     )
 
 
