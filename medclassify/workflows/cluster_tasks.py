@@ -15,7 +15,6 @@ import pyarrow as pa
 
 import medclassify
 from medclassify import errors
-from medclassify.data.decoding import place_of
 from medclassify.data.marks import Marks, fatal_exclusion, prepare_marked
 from medclassify.data.pieces import write_piece
 from medclassify.dicom.bulk import HeaderBatch, read_batch
@@ -23,6 +22,7 @@ from medclassify.errors import MedclassifyError, RunError, StorageError
 from medclassify.manifest import HEADER_FIELDS, PatientHasher, header_table
 from medclassify.records import Preprocessing
 from medclassify.runs import storage_error
+from medclassify.runs.serving import place_of
 
 SHARED = "shared"
 _loading = Lock()

@@ -1,20 +1,25 @@
 """De-identified copies of a manifest's images, with a manifest of their own that can be learnt from at once."""
 
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
-from medclassify.dicom.deidentify import Deidentified, deidentify_image
-from medclassify.errors import DicomError, ManifestError, RunError, UnsupportedImageError
+from medclassify.dicom.deidentify import Deidentified
+from medclassify.errors import ManifestError, StorageError
 from medclassify.manifest import Manifest, PatientHasher, write_boxes, write_exclusions, write_manifest
 from medclassify.manifest.images import sample_ids
 from medclassify.records import Exclusion
+from medclassify.runs import one_works, storage_error
+from medclassify.runs.pool import MEMORY_A_FILE, SECONDS_A_FILE, Answer, Program, work
 from medclassify.workflows.console import progress, say, warn
+from medclassify.workflows.copy_journal import CopyJournal, beside
+from medclassify.workflows.copying import UNREADABLE
 from medclassify.workflows.index import report_exclusions
 
-MAY_SHOW_TEXT = "not copied: may show or hold text"
-UNREADABLE = "not copied: unreadable"
+_PROGRAM = "import sys; from medclassify.workflows.copying import main; sys.exit(main())"
 _OLDEST = 90.0
 """Higher ages are so rare that they can name a person."""
 
@@ -36,44 +41,89 @@ class Copies:
     left_out: int
 
 
-def require_new_folder(folder: Path) -> None:
-    """Refuses a folder that holds anything: old files would pass for copies.
-
-    Raises:
-        RunError: It is not empty, or no folder.
-    """
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise RunError(f"{folder}: exists and is not an empty folder. Choose another one with --deidentify.")
-
-
 def deidentify(manifest: Manifest, folder: Path, boxes: pd.DataFrame | None = None) -> Copies:
     """Writes a de-identified copy of every image of a manifest; a file that must not or cannot be copied is listed.
 
+    It works in processes of its own, so that a file that crashes one costs itself alone, and goes on where an earlier call
+    was killed: copies that are whole stay, and the same image has the same UIDs.
+
     Args:
         manifest: Of `workflows.index`: excluded patients are not in it, so they are not copied.
-        folder: New or empty.
+        folder: New, empty, or left unfinished by an earlier call.
         boxes: Boxes of the manifest's samples; those of copied images go along.
 
     Raises:
-        RunError: The folder holds something already.
+        RunError: The folder holds something else, or was begun with another key or version.
         ManifestError: Nothing could be copied.
         StorageError: The disk is full, read-only or not there.
     """
-    require_new_folder(folder)
     hasher = PatientHasher()
-    copies: list[Deidentified | None] = []
+    try:
+        with (
+            one_works(beside(folder, ".lock"), lambda: False, str(folder), warn),
+            CopyJournal(folder, hasher.fingerprint) as journal,
+        ):
+            copies, exclusions = _copy_all(manifest, folder, journal, hasher)
+            made = _finish(manifest, folder, boxes, journal, hasher, copies, exclusions)
+    except OSError as error:
+        raise storage_error(error, folder) from error
+    say("copied by the PS3.15 Basic Profile: patients, studies and sites are hashed, dates are removed; docs/privacy.md")
+    return made
+
+
+def _copy_all(
+    manifest: Manifest, folder: Path, journal: CopyJournal, hasher: PatientHasher
+) -> tuple[list[Deidentified | None], list[Exclusion]]:
+    """A copy, or none, for each row; and why there is none."""
+    rows = list(zip(manifest.frame["path"], manifest.frame["patient_id"], strict=True))
+    copies = [journal.find(path, patient) for path, patient in rows]
+    todo = [number for number, copy in enumerate(copies) if copy is None]
+    if len(todo) < len(rows):
+        say(f"{folder}: {len(rows) - len(todo)} of {len(rows)} copies are there from an earlier run; going on")
     exclusions = []
-    with progress("de-identifying") as move:
-        for path, patient in zip(manifest.frame["path"], manifest.frame["patient_id"], strict=True):
-            try:
-                copies.append(deidentify_image(path, folder, patient, hasher.new_uid))
-            except DicomError as error:
-                reason = MAY_SHOW_TEXT if isinstance(error, UnsupportedImageError) else UNREADABLE
-                exclusions.append(Exclusion(path, reason, str(error)))
-                copies.append(None)
-            move(len(copies), len(manifest))
+    answers = work(
+        Program(_PROGRAM, "reader", "copying"),
+        {"folder": str(folder), "key_file": str(hasher.key_file)},
+        [rows[number] for number in todo],
+        seconds=SECONDS_A_FILE,
+        memory_bytes=MEMORY_A_FILE,
+    )
+    with progress("de-identifying") as move, closing(answers):
+        for done, (number, answer) in enumerate(zip(todo, answers, strict=True), len(rows) - len(todo) + 1):
+            path, patient = rows[number]
+            made = _copied(path, answer)
+            if isinstance(made, Exclusion):
+                exclusions.append(made)
+            else:
+                copies[number] = journal.add(path, patient, made)
+            move(done, len(rows))
+    return copies, exclusions
+
+
+def _copied(path: str, answer: Answer | str) -> dict[str, Any] | Exclusion:
+    """What is known of a copy, or why there is none."""
+    if isinstance(answer, str):
+        return Exclusion(path, UNREADABLE, f"{path}: {answer}. Leave it out, or convert it.")
+    facts, _ = answer
+    if "storage" in facts:
+        raise StorageError(facts["storage"])
+    return Exclusion(path, facts["reason"], facts["detail"]) if "reason" in facts else facts
+
+
+def _finish(
+    manifest: Manifest,
+    folder: Path,
+    boxes: pd.DataFrame | None,
+    journal: CopyJournal,
+    hasher: PatientHasher,
+    copies: list[Deidentified | None],
+    exclusions: list[Exclusion],
+) -> Copies:
+    """The copies' manifest and boxes, and the list of what was not copied."""
     report_exclusions(exclusions)
-    listed = folder.with_name(f"{folder.name}.exclusions.csv")
+    if stray := journal.tidy({copy.path for copy in copies if copy}):
+        say(f"{folder}: {stray} copies of images that are no longer asked for were removed")
+    listed = beside(folder, ".exclusions.csv")
     write_exclusions(listed, exclusions)
     if not any(copies):
         raise ManifestError(f"{folder}: none of {len(manifest)} images could be copied. {listed} says why.")
@@ -88,7 +138,6 @@ def deidentify(manifest: Manifest, folder: Path, boxes: pd.DataFrame | None = No
     if boxes is not None:
         originals = manifest.frame["sample_id"][[copy is not None for copy in copies]]
         write_boxes(out, _boxes_of(boxes, dict(zip(originals, copied.frame["sample_id"], strict=True))))
-    say("copied by the PS3.15 Basic Profile: patients, studies and sites are hashed, dates are removed; docs/privacy.md")
     return Copies(out, len(manifest) - len(exclusions), listed, len(exclusions))
 
 

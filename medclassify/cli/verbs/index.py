@@ -20,7 +20,10 @@ def _index_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--format", default="auto", metavar="NAME", help=_FORMATS)
     exclude_patients_argument(parser)
     parser.add_argument(
-        "--deidentify", type=Path, metavar="DIR", help="also write de-identified copies and their manifest here"
+        "--deidentify",
+        type=Path,
+        metavar="DIR",
+        help="also write de-identified copies and their manifest here; the same command goes on after a stop",
     )
     parser.add_argument(
         "--out",
@@ -41,9 +44,9 @@ def _index(arguments: argparse.Namespace, overrides: Sequence[str]) -> None:
     from medclassify.workflows.index import index
 
     if arguments.deidentify:
-        from medclassify.workflows.deidentify import require_new_folder
+        from medclassify.workflows.copy_journal import require_place_for_copies
 
-        require_new_folder(arguments.deidentify)
+        require_place_for_copies(arguments.deidentify, patient_hasher().fingerprint)
     indexed = index(
         arguments.sources,
         arguments.labels,
