@@ -1,5 +1,6 @@
 """What every test may use."""
 
+import gc
 import os
 import shutil
 from collections.abc import Iterator
@@ -12,6 +13,25 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+
+if "PYTEST_XDIST_WORKER" in os.environ:  # as many threads as processors, all workers together; torch is not imported yet
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Workers of ``-n auto``: one a processor for a whole run; none for named tests, which start sooner here, or for a GPU."""
+    whole = config.args_source is pytest.Config.ArgsSource.TESTPATHS
+    on_gpu = config.option.markexpr == "gpu"
+    return min(len(os.sched_getaffinity(0)), 8) if whole and not on_gpu else 0
+
+
+def pytest_collection_finish() -> None:
+    """What collecting has imported (torch, monai, …) stays: full collections of garbage need not walk through it each time.
+
+    Streamlit asks for one after every rerun of a page, and each would cost half a second.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

@@ -6,6 +6,7 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy import stats
 
 from medclassify.errors import MetricError
 from medclassify.metrics.checks import check_level
@@ -24,15 +25,22 @@ def adjusted_p(p: Sequence[float | None], method: Literal["holm", "bh"] = "holm"
     Source:
         Holm, Scand J Statistics 6:65 (1979); Benjamini & Hochberg, JRSS B 57:289 (1995).
     """
-    from statsmodels.stats.multitest import multipletests  # a second to import
-
     if method not in ("holm", "bh"):
         raise MetricError(f"method must be 'holm' or 'bh'; received {method!r}.")
     tested = np.array([each for each in p if each is not None], dtype=np.float64)
     if not ((tested >= 0) & (tested <= 1)).all():
         raise MetricError(f"p must lie in [0, 1] or be None; received {tested[~((tested >= 0) & (tested <= 1))][0]:g}.")
-    found = iter(multipletests(tested, method="fdr_bh" if method == "bh" else method)[1] if tested.size else ())
+    # statsmodels' multipletests gives the same numbers, and collects garbage in each call: half a second beside torch
+    found = iter(_holm(tested) if method == "holm" else stats.false_discovery_control(tested) if tested.size else ())
     return [None if each is None else float(next(found)) for each in p]
+
+
+def _holm(p: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The k-th smallest of m is multiplied by m − k + 1; none falls below a smaller one's, none exceeds 1."""
+    order = np.argsort(p, kind="stable")
+    adjusted = np.empty_like(p)
+    adjusted[order] = np.minimum(np.maximum.accumulate(p[order] * np.arange(p.size, 0, -1)), 1)
+    return adjusted
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -30,5 +30,5 @@ def exclude_patients_argument(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         default=(),
         metavar="ID",
-        help="patients who withdrew consent: ids, their hashes, or @FILE with one a line",
+        help="patients who withdrew consent: ids, their hashes, or @FILE with one a line; see docs/privacy.md",
     )

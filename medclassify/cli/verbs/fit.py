@@ -11,9 +11,13 @@ def _fit_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("config", nargs="?", type=Path, metavar="CONFIG", help="a YAML file, e.g. configs/chest_xray.yaml")
     parser.add_argument("--config", dest="config_option", type=Path, metavar="CONFIG", help="the same, as an option")
     parser.add_argument("--print_config", action="store_true", help="print the resolved config and stop")
-    parser.add_argument("--ckpt_path", choices=["last"], help="go on with the unfinished run of this config")
     parser.add_argument(
-        "--allow-leakage", metavar="REASON", help="go on although patients or images cross splits; printed in every report"
+        "--ckpt_path", choices=["last"], help="go on with the unfinished run of this config, stopped at any moment"
+    )
+    parser.add_argument(
+        "--allow-leakage",
+        metavar="REASON",
+        help="go on although patients or images cross splits; the reason is printed in every report",
     )
     parser.add_argument("--help-config", action="store_true", help="print every config key with its meaning and stop")
 

@@ -23,7 +23,8 @@ def _predict_arguments(parser: argparse.ArgumentParser) -> None:
         "--prevalence",
         nargs="*",
         metavar="FINDING=SHARE",
-        help="correct probabilities for the prevalence where these images come from (label shift only); without a value: none",
+        help="correct probabilities for the prevalence where these images come from (label shift only; docs/calibration.md); "
+        "without a value: no correction, whatever the config declared",
     )
     scheduler_argument(parser)
     exclude_patients_argument(parser)

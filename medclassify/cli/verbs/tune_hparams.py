@@ -25,9 +25,13 @@ def _count(text: str) -> int:
 
 def _tune_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("config", type=Path, metavar="CONFIG", help="the config to search around, e.g. of `medclassify plan`")
-    parser.add_argument("--trials", type=_count, default=20, metavar="N", help="trials in all (default: 20)")
-    parser.add_argument("--timeout", type=_duration, metavar="TIME", help="stop after this long: 90s, 30m or 2h")
-    parser.add_argument("--space", type=Path, metavar="FILE", help="what to vary, as YAML; left out: a small default space")
+    parser.add_argument(
+        "--trials", type=_count, default=20, metavar="N", help="trials in all, those of an earlier start included (default: 20)"
+    )
+    parser.add_argument("--timeout", type=_duration, metavar="TIME", help="begin no epoch after this long: 90s, 30m or 2h")
+    parser.add_argument(
+        "--space", type=Path, metavar="FILE", help="what to vary, as YAML (docs/tune.md); left out: a small default space"
+    )
     parser.add_argument(
         "--out", type=Path, metavar="DIR", help="the search's folder; one that is there is gone on with (default: tune-CONFIG)"
     )

@@ -42,7 +42,7 @@ def test_every_column_key_layout_and_age_band_is_named(page: str) -> None:
 
 
 def test_the_example_on_the_page_is_read_as_it_says(page: str, tmp_path: Path) -> None:
-    (tmp_path / "labels.csv").write_text(page.split("```\npath,")[1].split("```")[0].join(("path,", "")))
+    (tmp_path / "labels.csv").write_text(page.split("```csv\npath,")[1].split("```")[0].join(("path,", "")))
     labels = read_labels(tmp_path / "labels.csv")
     assert labels.findings == ("effusion", "nodule")
     assert labels.attributes == ()
