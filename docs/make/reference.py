@@ -28,7 +28,9 @@ def options_table(verb: Verb) -> str:
     lines = ["| Argument | |", "|---|---|"]
     for action in parser._actions:
         required = "; required" if action.required and action.option_strings else ""
-        lines.append(f"| `{_spelled(action)}` | {_cell(action.help or '')}{required} |")
+        choices = [f"`{choice}`" for choice in action.choices or ()]
+        one_of = f"; one of {', '.join(choices)}" if len(choices) > 1 else ""
+        lines.append(f"| `{_spelled(action)}` | {_cell(action.help or '')}{one_of}{required} |")
     if verb.takes_overrides:
         lines.append("| `--dotted.key VALUE …` | any key of the [config](config.md), over the file |")
     return "\n".join(lines)
@@ -75,7 +77,8 @@ def pages() -> Iterator[tuple[Path, str]]:
 
 
 def _spelled(action: argparse.Action) -> str:
-    value = "" if action.nargs == 0 else action.metavar or "|".join(map(str, action.choices or [action.dest.upper()]))
+    only = [str(choice) for choice in action.choices or ()]
+    value = "" if action.nargs == 0 else action.metavar or (only[0] if len(only) == 1 else action.dest.upper())
     several = " …" if action.nargs in ("+", "*") else ""
     return " ".join(filter(None, [", ".join(action.option_strings), str(value)])) + several
 
