@@ -86,7 +86,8 @@ def _spelled(action: argparse.Action) -> str:
 def _cell(text: str) -> str:
     """Docstring or help as one line of a table; pages that it names become links."""
     text = re.sub(r"``(.+?)``", r"`\1`", " ".join(text.split())).replace("|", r"\|")
-    return re.sub(r"docs/([\w-]+)\.md", r"[\1.md](\1.md)", text.replace("%%", "%"))
+    text = text.replace("%%", "%")
+    return re.sub(r"docs/([\w-]+\.md)", lambda page: f"[{page[1]}]({page[1]})" if (DOCS / page[1]).is_file() else page[0], text)
 
 
 def _type(hint: object) -> str:
