@@ -94,6 +94,8 @@ def letterbox(image: NDArray[np.float32], geometry: PreparedGeometry, interpolat
     if image.shape != (height, width):
         larger = cv2.resize(image, (width, height), interpolation=_ENLARGE.get(interpolation, cv2.INTER_LINEAR))
         image = np.clip(np.asarray(larger, np.float32), 0, 1)  # cubic overshoot
+    if height == width:
+        return image
     square = np.zeros((geometry.size, geometry.size), np.float32)
     square[geometry.top : geometry.top + height, geometry.left : geometry.left + width] = image
     return square

@@ -17,6 +17,7 @@ SHORT_VR = frozenset(b"AE AS AT CS DA DS DT FD FL IS LO LT PN SH SL SS ST TM UI 
 LONG_VR = frozenset(b"OB OD OF OL OV OW SQ SV UC UN UR UT UV".split())
 _TEXT = {vr: vr.decode() for vr in SHORT_VR | LONG_VR | {b""}}
 _STOPS = PIXEL_TAGS | SEQUENCES
+_LOOKED_AT = WANTED | _STOPS
 PIXEL_VR = frozenset({"", "OB", "OW", "OF", "OD", "UN"})
 _new = tuple.__new__  # a named tuple's own constructor takes twice the time
 _UNDEFINED = 0xFFFFFFFF
@@ -104,9 +105,15 @@ def walk(data: bytes, start: int, *, explicit: bool) -> Walk | None:
         if tag <= previous:
             return None
         previous = tag
-        if explicit and code in SHORT_VR:
+        if explicit and code in SHORT_VR:  # nearly always
             position += 8
-        elif not explicit:
+            if tag in _LOOKED_AT:
+                if tag in _STOPS:
+                    return None
+                elements[tag] = _new(Element, (_TEXT[code], data[position : position + length]))
+            position += length
+            continue
+        if not explicit:
             code, length = b"", _LONG_LENGTH(data, position + 4)[0]
             position += 8
         elif code in LONG_VR:

@@ -185,7 +185,7 @@ def _varies(pixels: NDArray[Any], mask: NDArray[np.bool_] | None) -> bool:
     """Whether a look at one row shows already that the image is not constant."""
     middle = len(pixels) // 2
     row = pixels[middle] if mask is None else pixels[middle][~mask[middle]]
-    return bool(row.size) and bool(row.min() != row.max())
+    return bool((row != row[:1]).any())
 
 
 def _rounding(bytes_each: int, ends: tuple[float, float] | None) -> float:

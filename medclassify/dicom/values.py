@@ -145,7 +145,7 @@ def finish(values: Values, parsed: Parsed, header: InstanceHeader, window: Windo
     if window != "none":
         to_grey(values, parsed, window, modality=header.modality)
         units = Units.DISPLAY
-        if not constant and values.pixels.min() == values.pixels.max():
+        if not constant and _is_flat(values.pixels):
             low, high = extremes or _extremes(values)
             values.warnings.append(f"the window shows one grey only: the values lie in {low:g} to {high:g}")
     return DicomImage(values.pixels, units, header, tuple(values.applied), tuple(values.warnings))
@@ -153,3 +153,8 @@ def finish(values: Values, parsed: Parsed, header: InstanceHeader, window: Windo
 
 def _extremes(values: Values) -> tuple[float, float]:
     return values.extremes() if values.extremes else (float(values.pixels.min()), float(values.pixels.max()))
+
+
+def _is_flat(pixels: NDArray[np.float32]) -> bool:
+    first = pixels[0, 0]  # two pixels tell nearly always
+    return bool(pixels[len(pixels) // 2, pixels.shape[1] // 2] == first) and bool((pixels == first).all())

@@ -60,6 +60,13 @@ def test_signed_values_keep_their_sign(build, ramp, syntax, encode) -> None:
     np.testing.assert_array_equal(stored(path), pixels)
 
 
+@pytest.mark.parametrize("syntax", [uid.HTJ2KLossless, uid.HTJ2KLosslessRPCL, uid.HTJ2K])
+def test_htj2k_of_another_encoder(build, ramp, syntax) -> None:
+    """OpenJPH writes it, OpenJPEG reads it."""
+    path = build(ramp, bytes(imagecodecs.htj2k_encode(ramp, reversible=True)), syntax, BitsStored=12, HighBit=11)
+    np.testing.assert_array_equal(stored(path), ramp)
+
+
 def test_signed_twelve_bits_in_an_unsigned_stream(build, ramp) -> None:
     """JPEG has no sign: the twelve bits come back unsigned, and the sign bit is the twelfth."""
     pixels = ramp.astype(np.int16) - 2048
