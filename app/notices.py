@@ -16,7 +16,10 @@ _RANDOM = "RANDOM WEIGHTS: the network was not pretrained; a demonstration only.
 _STYLE = """
 <style>
 [data-testid="stMainBlockContainer"] {padding: .7rem 1.6rem 1rem; max-width: 2400px;}
-[data-testid="stMainBlockContainer"] > [data-testid="stVerticalBlock"] {gap: .7rem;}
+[data-testid="stMainBlockContainer"] > [data-testid="stVerticalBlock"] {gap: .5rem;}
+[data-testid="stMainBlockContainer"] [data-testid="stVerticalBlock"] {gap: .5rem;}
+[data-testid="stMainBlockContainer"] [data-testid="stButton"] button {min-height: 2.1rem; padding: .15rem .6rem;}
+[data-testid="stMainBlockContainer"] [data-testid="stTextArea"] textarea {min-height: 3.6rem;}
 [data-testid="stElementContainer"]:has(script) {display: none;}
 [data-testid="stHeader"] {height: 2rem; background: transparent; pointer-events: none;}
 [data-testid="stHeader"] * {pointer-events: auto;}
@@ -24,13 +27,14 @@ _STYLE = """
 .mc-standing {font-size: .82rem; opacity: .75; padding-right: 4rem;}
 .mc-loud {display: flex; flex-wrap: wrap; gap: .3rem .8rem;}
 .mc-loud div {
-  flex: 1 1 30rem; background: #b34700; color: #fff; font-weight: 600; padding: .25rem .8rem; border-radius: 4px;
-  font-size: .9rem;
+  flex: 1 1 30rem; background: #b34700; color: #fff; font-weight: 600; padding: .15rem .8rem; border-radius: 4px;
+  font-size: .8rem;
 }
-.st-key-findings {max-height: max(14rem, calc(100vh - 26.5rem)); overflow-y: auto; flex-wrap: nowrap;}
-.st-key-findings button {min-height: 2.1rem; padding: .1rem .6rem;}
+.st-key-findings {max-height: max(12rem, calc(100vh - 27rem)); overflow-y: auto; flex-wrap: nowrap;}
+.st-key-findings button {min-height: 1.9rem !important; padding: .05rem .3rem !important;}
+.st-key-findings button p {font-size: .86rem;}
 .st-key-decisions {max-height: 16rem; overflow-y: auto; flex-wrap: nowrap;}
-[data-testid="stToastContainer"] {top: auto; bottom: 1rem; left: 1.6rem; right: auto;}
+[data-testid="stToastContainer"] {top: .4rem; bottom: auto; left: 42%; right: auto;}
 .mc-line {display: flex; justify-content: space-between; gap: 0 .3rem; font-size: .86rem; line-height: 1.3; flex-wrap: wrap;}
 .mc-line > span {white-space: nowrap;}
 .mc-dim {opacity: .68;}
@@ -39,11 +43,17 @@ _STYLE = """
 .mc-fill {position: absolute; left: 0; top: 0; bottom: 0; border-radius: 3px; background: #56b4e9;}
 .mc-fill.mc-over {background: #d55e00;}
 .mc-mark {position: absolute; top: -.2rem; bottom: -.2rem; width: 2px; margin-left: -1px; background: currentColor;}
-.mc-said {font-size: .86rem; line-height: 1.25;}
+.mc-said {font-size: .84rem; line-height: 1.25;}
+.mc-said > span, .mc-said > b {white-space: nowrap;}
 .mc-facts {font-size: .84rem; line-height: 1.7;}
 .mc-facts span {
   border: 1px solid rgba(128,128,128,.45); border-radius: 3px; padding: .05rem .4rem; margin-right: .3rem; white-space: nowrap;
 }
+.mc-table {border-collapse: collapse; font-size: .86rem; line-height: 1.35; width: 100%;}
+.mc-table td, .mc-table th {
+  padding: .2rem .6rem .2rem 0; text-align: left; vertical-align: top; border-bottom: 1px solid rgba(128,128,128,.25);
+}
+.mc-present {color: #d55e00;}
 .mc-reader {text-align: right; font-size: .9rem; overflow: hidden; text-overflow: ellipsis; white-space: nowrap;}
 </style>
 """

@@ -1,48 +1,78 @@
 """The page that ``medclassify review RUN`` starts: ``python -m streamlit run app/review.py -- RUN``."""
 
 import sys
-from pathlib import Path
 
 import streamlit as st
 
 from app import session
-from app.case import show_case
+from app.arguments import Arguments, read_arguments
+from app.header import PAGES, show_header
 from app.keys import show_keys
 from app.notices import icon, show_standing, show_style, show_warnings
+from app.signin import sign_in
 from app.text import plain
-from app.worklist import show_worklist
 from medclassify.errors import MedclassifyError
+from medclassify.records import Identity
+from medclassify.review import Desk, Queues
 
 
-def main(arguments: list[str]) -> None:
-    """Shows the worklist, or the sample that the address names."""
+def main(arguments: Arguments) -> None:
+    """Shows the page that the address names, to whom it may be shown."""
     st.set_page_config(page_title="Review · medclassify", page_icon=icon(), layout="wide")
     show_style()
     show_keys()
-    if not arguments:
+    if arguments.root is None:
         show_standing("")
         st.error("No run was named. Start this page with: medclassify review RUN")
         return
-    root = Path(arguments[0])
-    show_standing(root.resolve().name)
+    show_standing(arguments.root.resolve().name)
     try:
-        run = session.load_run(root, tuple(arguments[1:]))
-        store = session.open_store(run.layout.reviews)
+        desk, queues, accounts = session.open_all(arguments)
+        who = sign_in(accounts, arguments)
     except MedclassifyError as error:
         st.error(plain(str(error)))
         return
     session.keep_widgets()
-    show_warnings(run)
-    sample_id = session.current_sample()
-    try:
-        if sample_id is None:
-            show_worklist(run, store)
-        else:
-            show_case(run, store, sample_id)
-    except MedclassifyError as error:
-        st.error(plain(str(error)))
+    if who is not None:
+        show_header(who, accounts)
+        show_warnings(desk.run)
+        try:
+            _show_page(desk, queues, who)
+        except MedclassifyError as error:
+            st.error(plain(str(error)))
     session.settle_memory()
 
 
+def _show_page(desk: Desk, queues: Queues, who: Identity) -> None:
+    page = session.current_page()
+    if page not in PAGES or not PAGES[page][1] & who.roles:
+        st.error(f"There is no page {plain(page)} for you. Choose one above.")
+        return
+    sample_id = session.current_sample()
+    if page == "" and sample_id is not None:
+        from app.case import show_case
+
+        show_case(desk, who, sample_id, _listed(desk, queues, who, sample_id))
+    elif page == "":
+        from app.worklist import show_worklist
+
+        show_worklist(desk, queues, who)
+    else:
+        from app.audit import show_audit
+
+        show_audit(desk.run, who)
+
+
+def _listed(desk: Desk, queues: Queues, who: Identity, sample_id: str) -> session.Listed:
+    """What Next goes through; after a refresh or from a bookmark, the samples of the current one's split."""
+    listed = session.listed()
+    if listed is None:
+        rows = queues.queue(who)
+        split = rows.loc[rows["sample_id"] == sample_id, "split"]
+        listed = session.Listed(desk.samples, rows.loc[rows["split"].isin(split.tolist()), "sample_id"].tolist())
+        session.remember(listed)
+    return listed
+
+
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main(read_arguments(sys.argv[1:]))

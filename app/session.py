@@ -1,38 +1,26 @@
-"""What the page remembers: the opened run, the reader, the current sample and finding, the queue, and unsent comments.
+"""What the page remembers: the opened run and desk, who is at it, the page and the sample, the queue, and messages.
 
-The current sample and the reader stand in the address, so that a refresh, a bookmark or the browser's Back finds them again.
+Page, sample and reader's name stand in the address, so that a refresh, a bookmark or the browser's Back finds them again; a
+session's token never does.
 """
 
 import gc
-import html
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
-import pandas as pd
 import streamlit as st
 
+from app.arguments import Arguments
 from app.text import plain
-from medclassify.records import ReviewItem, Split
-from medclassify.review import (
-    MAX_READER,
-    MISSING,
-    ReviewRun,
-    ReviewStore,
-    add_status,
-    build_worklist,
-    open_review_run,
-    uncertainty,
-)
+from medclassify.review import Accounts, Desk, Queues, ReviewRun, ReviewStore, named_reader, open_review_run
+from medclassify.review.samples import SampleIndex
 from medclassify.runs import RunLayout
 
-COMMENT = "comment/"
-"""Prefix of the widget keys of comments."""
 FILTER = "filter/"
 """Prefix of the widget keys of the worklist's filters."""
-VIEW = "view/"
-"""Prefix of the widget keys of the overlay's controls."""
 OVERLAY = "view/overlay"
 """Whether the reader has asked for saliency maps."""
 HIDDEN = "hidden-"
@@ -41,15 +29,19 @@ TARGET = "show_target"
 """Widget key of the switch that shows the reference label."""
 
 
-def load_run(root: Path, excluded: tuple[str, ...] = ()) -> ReviewRun:
+# --- what all sessions share
+
+
+def load_run(arguments: Arguments) -> ReviewRun:
     """The run without excluded patients (hashes), read once, and again when it was fitted again.
 
     Raises:
         RunError: It is not a finished run.
         ReviewError: Its tables cannot be used.
     """
-    layout = RunLayout.open(root)
-    return _load_run(str(root), layout.provenance.stat().st_mtime_ns, excluded)
+    assert arguments.root is not None
+    layout = RunLayout.open(arguments.root)
+    return _load_run(str(arguments.root), layout.provenance.stat().st_mtime_ns, arguments.excluded)
 
 
 @st.cache_resource(max_entries=1, show_spinner="Opening the run …")
@@ -57,15 +49,47 @@ def _load_run(root: str, written_ns: int, excluded: tuple[str, ...]) -> ReviewRu
     return open_review_run(root, excluded)
 
 
-@st.cache_resource(max_entries=1, show_spinner=False)
-def open_store(path: Path) -> ReviewStore:
-    """The run's review store, opened once for all sessions.
+@st.cache_resource(max_entries=1, show_spinner=False, hash_funcs={ReviewRun: id})
+def open_store(run: ReviewRun, url: str | None) -> ReviewStore:
+    """The store, opened once for all sessions.
 
     Raises:
         ReviewError: It is not a review store.
         StorageError: It cannot be written.
     """
-    return ReviewStore(path)
+    return ReviewStore(url or run.layout.reviews)
+
+
+@st.cache_resource(max_entries=1, show_spinner=False, hash_funcs={ReviewRun: id, ReviewStore: id})
+def open_desk(run: ReviewRun, store: ReviewStore, show_identity: bool) -> Desk:
+    """The desk of all readers."""
+    return Desk(run, store, show_identity=show_identity)
+
+
+@st.cache_resource(max_entries=1, show_spinner=False, hash_funcs={Desk: id})
+def open_queues(desk: Desk) -> Queues:
+    """The queues of all readers, with the list of all samples made."""
+    queues = Queues(desk)
+    queues.queue(named_reader("-"))
+    return queues
+
+
+@st.cache_resource(max_entries=1, show_spinner=False, hash_funcs={ReviewStore: id})
+def open_accounts(store: ReviewStore, idle: timedelta) -> Accounts:
+    """The accounts."""
+    return Accounts(store, idle=idle)
+
+
+def open_all(arguments: Arguments) -> tuple[Desk, Queues, Accounts]:
+    """Everything that all sessions share.
+
+    Raises:
+        MedclassifyError: The run or the store cannot be used.
+    """
+    run = load_run(arguments)
+    store = open_store(run, arguments.store)
+    desk = open_desk(run, store, arguments.show_identity)
+    return desk, open_queues(desk), open_accounts(store, arguments.idle)
 
 
 @st.cache_resource(show_spinner=False)
@@ -76,76 +100,33 @@ def settle_memory() -> None:
 
 
 def keep_widgets() -> None:
-    """Keeps filters, overlay controls and unsent comments, which Streamlit forgets as soon as their page is not shown."""
+    """Keeps filters, which Streamlit forgets as soon as their page is not shown."""
     for key in list(st.session_state):
-        if str(key).startswith((COMMENT, FILTER, VIEW)):
+        if str(key).startswith((FILTER, "view/")):
             st.session_state[key] = st.session_state[key]
 
 
-# --- the reader
+def own_key(name: str, root: Path) -> str:
+    """A name that two runs on one machine do not share, for cookies."""
+    import hashlib
+
+    return f"{name}_{hashlib.sha256(str(root.resolve()).encode()).hexdigest()[:8]}"
 
 
-def reader() -> str:
-    """Who is reading, or "" while nobody has said."""
-    return st.query_params.get("reader", "").strip()[:MAX_READER]
+# --- where one is
 
 
-def show_reader() -> None:
-    """Shows who is reading, or asks. A name once given is no longer a field: a stray key must not make another reader of it."""
-    if not reader():
-        st.text_input(
-            "Reader",
-            key="ask_reader",
-            max_chars=MAX_READER,
-            placeholder="Your name or initials",
-            label_visibility="collapsed",
-            on_change=_reader_said,
-        )
-        return
-    with st.container(horizontal=True, horizontal_alignment="right", vertical_alignment="center", gap="xsmall"):
-        st.html(f'<div class="mc-reader">Reader <b>{html.escape(reader())}</b></div>')
-        st.button("Change reader", width="content", on_click=_reader_leaves)
+def current_page() -> str:
+    """The page the address names; "" for the worklist and its samples."""
+    return st.query_params.get("page", "")
 
 
-def _reader_said() -> None:
-    name = st.session_state["ask_reader"].strip()
-    if name:
-        st.query_params["reader"] = name
-
-
-def _reader_leaves() -> None:
-    st.query_params.pop("reader", None)
-
-
-# --- the worklist
-
-
-def worklist(run: ReviewRun, store: ReviewStore, finding: str | None) -> pd.DataFrame:
-    """The worklist with the current reader's status."""
-    latest = store.latest(reader())
-    rows = _worklist(run, finding)
-    return add_status(rows, run.predictions, latest, model_fingerprint=run.model_fingerprint, finding=finding)
-
-
-def subgroups(run: ReviewRun, attribute: str | None) -> list[str]:
-    """The values of an attribute that occur in the worklist, sorted, ``missing`` last."""
-    if attribute is None:
-        return []
-    return sorted(_worklist(run, None)[attribute].unique().tolist(), key=lambda value: (value == MISSING, value))
-
-
-def splits(run: ReviewRun) -> dict[str, int]:
-    """How many samples each split has; the test split, which the model was not made on, first."""
-    counts = _worklist(run, None)["split"].value_counts().to_dict()
-    return {name: int(counts[name]) for name in sorted(counts, key=lambda name: (name != Split.TEST, name))}
-
-
-@st.cache_resource(max_entries=4, hash_funcs={ReviewRun: id}, show_spinner="Sorting the worklist …")
-def _worklist(run: ReviewRun, finding: str | None) -> pd.DataFrame:
-    return build_worklist(run.predictions, finding=finding)
-
-
-# --- the current sample and finding
+def go_to(page: str) -> None:
+    """Goes to a page; "" is the worklist."""
+    for name in ("page", "sample"):
+        st.query_params.pop(name, None)
+    if page:
+        st.query_params["page"] = page
 
 
 def current_sample() -> str | None:
@@ -153,63 +134,49 @@ def current_sample() -> str | None:
     return st.query_params.get("sample") or None
 
 
-def open_sample(sample_id: str, listed: list[str] | None = None) -> None:
-    """Goes to a sample; with ``listed``, Next and Previous then follow that list."""
-    if listed is not None:
-        st.session_state["queue"] = listed
+def open_sample(sample_id: str) -> None:
+    """Goes to a sample."""
     st.query_params["sample"] = sample_id
 
 
 def leave_sample() -> None:
-    """Goes back to the worklist."""
+    """Goes back to the list."""
     st.query_params.pop("sample", None)
 
 
-def queue(run: ReviewRun) -> list[str]:
-    """The samples that Next and Previous go through: the list as it was when a sample was opened from it.
+class Listed:
+    """The samples that Next and Previous go through, in order: four bytes each, however many readers hold such a list.
 
-    After a refresh or from a bookmark, the samples of the current one's split.
+    Args:
+        samples: Of the desk.
+        sample_ids: The list.
     """
-    if "queue" not in st.session_state:
-        rows = _worklist(run, None)
-        split = rows.loc[rows["sample_id"] == current_sample(), "split"]
-        st.session_state["queue"] = rows.loc[rows["split"].isin(split.tolist()), "sample_id"].tolist()
-    return st.session_state["queue"]
+
+    def __init__(self, samples: SampleIndex, sample_ids: Sequence[str]) -> None:
+        self._samples = samples
+        self._places = np.asarray(samples.places(sample_ids), dtype=np.int32)
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def at(self, number: int) -> str | None:
+        """The sample at a place of the list; None beyond its ends."""
+        return str(self._samples.names[self._places[number]]) if 0 <= number < len(self) else None
+
+    def number(self, sample_id: str) -> int | None:
+        """Where a sample stands in the list; None where it does not."""
+        found = np.flatnonzero(self._places == self._samples.places([sample_id])[0])
+        return int(found[0]) if len(found) else None
 
 
-def begin_sample(sample_id: str, items: Sequence[ReviewItem], judged: Iterable[str]) -> None:
-    """On arriving at a sample: a finding without a verdict is chosen, and the reference label is hidden.
-
-    The finding is the one that the worklist speaks of, else the least certain.
-    """
-    if st.session_state.get("at") == sample_id:
-        return
-    st.session_state["at"] = sample_id
-    st.session_state[TARGET] = False
-    left = {item.finding: (item.probability, item.threshold) for item in items if item.finding not in set(judged)}
-    st.session_state["finding"] = None
-    if left:
-        doubt = uncertainty(*np.array(list(left.values()), dtype=np.float64).T)
-        listed = st.session_state.get(f"{FILTER}finding")
-        st.session_state["finding"] = listed if listed in left else list(left)[int(doubt.argmax())]
+def listed() -> Listed | None:
+    """The samples as they were listed when one was opened; None after a refresh."""
+    return st.session_state.get("listed")
 
 
-def chosen_finding() -> str | None:
-    """The finding under judgement, or None once all are judged."""
-    return st.session_state.get("finding")
-
-
-def choose_finding(finding: str) -> None:
-    """Puts a finding under judgement."""
-    st.session_state["finding"] = finding
-
-
-def go_on(items: Sequence[ReviewItem], judged: Iterable[str], after: str) -> None:
-    """Goes on to the next finding that has no verdict."""
-    names = [item.finding for item in items]
-    start = names.index(after) + 1
-    done = set(judged)
-    st.session_state["finding"] = next((name for name in names[start:] + names[:start] if name not in done), None)
+def remember(listed: Listed) -> None:
+    """Sets the samples that Next and Previous go through."""
+    st.session_state["listed"] = listed
 
 
 # --- what the reader has seen
@@ -221,15 +188,15 @@ def target_shown() -> bool:
 
 
 def was_shown(sample_id: str, *what: str) -> None:
-    """Notes what has been put before the reader; a decision is stored with it."""
+    """Notes what has been put before the reader; an answer is stored with it."""
     _seen(sample_id).update(what)
 
 
-def shown(sample_id: str, finding: str) -> tuple[str, ...]:
-    """What the reader has seen of a finding, for `ReviewDecision.shown`."""
+def shown(sample_id: str) -> tuple[str, ...]:
+    """What the reader has seen of a sample, in a fixed order."""
+    order = ("image", "probability", "target", "similar")
     seen = _seen(sample_id)
-    order = (("image", "image"), ("probability", "probability"), ("saliency", f"saliency/{finding}"), ("target", "target"))
-    return tuple(name for name, key in order if key in seen)
+    return (*(name for name in order if name in seen), *sorted(name for name in seen if name not in order))
 
 
 def _seen(sample_id: str) -> set[str]:

@@ -13,6 +13,11 @@ def plain(text: str) -> str:
     return _MARKDOWN.sub(r"\\\1", " ".join(text.split()))
 
 
+def escaped(text: str) -> str:
+    """Text for a place where HTML is read."""
+    return html.escape(text)
+
+
 def apart(probability: float, threshold: float) -> tuple[str, str]:
     """Both in per cent, with one decimal or as many as tell them apart: what is printed must bear out what was called."""
     exact = 100 * Decimal(probability), 100 * Decimal(threshold)

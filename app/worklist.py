@@ -1,47 +1,63 @@
 """The worklist page: which samples there are, how far the reader is, and which to open."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pandas as pd
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from app import session
-from medclassify.records import Split
-from medclassify.review import Called, ReadStatus, ReviewRun, ReviewStore, WorklistFilter, filter_worklist
+from app.header import blind
+from medclassify.records import Identity, ReadingState, Split
+from medclassify.review import MISSING, Called, Desk, QueueOrder, Queues, ReviewRun, WorklistFilter, next_sample
 
-ROWS_SHOWN = 1000
-"""Rows sent to the browser; Next and Previous go through all of them."""
+ROWS_SHOWN = 200
+"""Rows of one page of the list; Next and Previous go through all."""
 _ANY = "any"
 _ALL = "all"
+_ORDERS = {
+    QueueOrder.UNCERTAINTY: "least certain first",
+    QueueOrder.PRIORITY: "priority",
+    QueueOrder.DISAGREEMENT: "most disagreement first",
+    QueueOrder.SUBGROUP: "subgroups in turn",
+}
+_LEFT = tuple(state.value for state in ReadingState if state is not ReadingState.DONE)
 
 
-def show_worklist(run: ReviewRun, store: ReviewStore) -> None:
+def show_worklist(desk: Desk, queues: Queues, who: Identity) -> None:
     """Shows filters, progress and the list; a click on a row opens its sample."""
-    title, part, who = st.columns([1, 2.7, 2], vertical_alignment="center")
-    title.subheader("Worklist", anchor=False)
-    split = _choose_split(part, run)
-    with who:
-        session.show_reader()
-    finding, chosen = _filters(run, split)
-    rows = filter_worklist(session.worklist(run, store, finding), chosen)
+    run = desk.run
+    finding, order, attribute, chosen = choose_samples(run, who)
+    rows = queues.queue(who, order=order, chosen=chosen, attribute=attribute, finding=finding)
     session.show_message()
-    _show_progress(rows)
-    if len(rows):
-        _show_table(run, rows)
+    if rows.empty:
+        st.info("No sample passes these filters. Set one of them back to “any”.")
+        return
+
+    def begin(sample_id: str) -> None:
+        session.remember(session.Listed(desk.samples, rows["sample_id"].tolist()))
+        session.open_sample(sample_id)
+
+    _show_progress(rows, order, who, begin)
+    _show_table(run, rows, who, begin)
 
 
-def _filters(run: ReviewRun, split: str | None) -> tuple[str | None, WorklistFilter]:
-    places = st.columns([1.3, 1, 1, 1, 1, 1, 1.3])
-    finding = _choice(places[0], "Finding", run.findings)
-    status = _choice(places[1], "Status", [item.value for item in ReadStatus])
-    called = _choice(places[2], "Called", [Called.POSITIVE.value, Called.NEGATIVE.value])
-    attribute = _choice(places[3], "Attribute", run.attributes)
-    subgroup = _choice(places[4], "Subgroup", session.subgroups(run, attribute), disabled=attribute is None)
-    overlay = _choice(places[5], "Overlay", ["stored"])
-    sample = places[6].text_input("Sample id contains", key=f"{session.FILTER}sample")
-    return finding, WorklistFilter(
-        status=ReadStatus(status) if status else None,
+def choose_samples(run: ReviewRun, who: Identity) -> tuple[str | None, QueueOrder, str | None, WorklistFilter]:
+    """Asks which samples, and in which order: a finding to look at alone, the order, the attribute of subgroups, the filter."""
+    split = _choose_split(run)
+    places = st.columns([1.3, 1.2, 1, 1, 1, 1, 1, 1.2])
+    key = f"{session.FILTER}order"
+    orders = [item for item in QueueOrder if item is not QueueOrder.SUBGROUP or run.attributes]
+    order = places[0].selectbox("Order", orders, format_func=_ORDERS.__getitem__, key=key)
+    finding = _choice(places[1], "Finding", run.findings)
+    status = _choice(places[2], "Status", [item.value for item in ReadingState])
+    called = _choice(places[3], "Called", [Called.POSITIVE.value, Called.NEGATIVE.value], hint=_BLIND if blind(who) else None)
+    attribute = _choice(places[4], "Attribute", run.attributes)
+    subgroup = _choice(places[5], "Subgroup", _subgroups(run, attribute), disabled=attribute is None)
+    overlay = _choice(places[6], "Overlay", ["stored"])
+    sample = places[7].text_input("Sample id contains", key=f"{session.FILTER}sample")
+    chosen = WorklistFilter(
+        status=ReadingState(status) if status else None,
         split=split,
         called=Called(called) if called else Called.ANY,
         attribute=attribute,
@@ -49,16 +65,23 @@ def _filters(run: ReviewRun, split: str | None) -> tuple[str | None, WorklistFil
         sample=sample,
         samples=run.explanations.samples if overlay else None,
     )
+    if order is QueueOrder.SUBGROUP and attribute is None:
+        attribute = run.attributes[0]
+        st.caption(f"Subgroups of {attribute} in turn; choose another attribute above.".replace("_", r"\_"))
+    return finding, QueueOrder(order), attribute, chosen
 
 
-def _choose_split(place: DeltaGenerator, run: ReviewRun) -> str | None:
-    counts = session.splits(run)
+_BLIND = "Only samples whose answer you have been shown pass this filter."
+
+
+def _choose_split(run: ReviewRun) -> str | None:
+    counts = _splits(run)
     if len(counts) < 2:
         return None
-    counts[_ALL] = sum(counts.values())
+    counts = {**counts, _ALL: sum(counts.values())}
     key = f"{session.FILTER}split"
     st.session_state.setdefault(key, Split.TEST.value if Split.TEST in counts else _ALL)
-    chosen = place.segmented_control(
+    chosen = st.segmented_control(
         "Split",
         list(counts),
         format_func=lambda name: f"{name} {counts[name]:,}",
@@ -69,62 +92,76 @@ def _choose_split(place: DeltaGenerator, run: ReviewRun) -> str | None:
     return None if chosen == _ALL else chosen
 
 
-def _choice(place: DeltaGenerator, label: str, options: Sequence[str], *, disabled: bool = False) -> str | None:
+@st.cache_resource(max_entries=2, hash_funcs={ReviewRun: id}, show_spinner=False)
+def _splits(run: ReviewRun) -> dict[str, int]:
+    """How many samples each split has; the test split, which the model was not made on, first."""
+    counts = run.predictions.groupby("split", observed=True)["sample_id"].nunique().to_dict()
+    return {name: int(counts[name]) for name in sorted(counts, key=lambda name: (name != Split.TEST, name))}
+
+
+@st.cache_resource(max_entries=16, hash_funcs={ReviewRun: id}, show_spinner=False)
+def _subgroups(run: ReviewRun, attribute: str | None) -> list[str]:
+    """The values of an attribute, sorted, ``missing`` last."""
+    if attribute is None:
+        return []
+    values = run.predictions[attribute].astype("string").fillna(MISSING).unique().tolist()
+    return sorted(values, key=lambda value: (value == MISSING, value))
+
+
+def _choice(
+    place: DeltaGenerator, label: str, options: Sequence[str], *, disabled: bool = False, hint: str | None = None
+) -> str | None:
     key = f"{session.FILTER}{label.lower()}"
     if st.session_state.get(key, _ANY) not in (_ANY, *options):
         st.session_state[key] = _ANY  # a subgroup of the attribute that was chosen before
-    chosen = place.selectbox(label, [_ANY, *options], key=key, disabled=disabled)
+    chosen = place.selectbox(label, [_ANY, *options], key=key, disabled=disabled, help=hint)
     return None if chosen == _ANY or disabled else chosen
 
 
-def _show_progress(rows: pd.DataFrame) -> None:
-    left = rows.loc[rows["status"] != ReadStatus.READ.value, "sample_id"].tolist()
-    listed = rows["sample_id"].tolist()
+def _show_progress(rows: pd.DataFrame, order: QueueOrder, who: Identity, begin: Callable[[str], None]) -> None:
+    left = int(rows["status"].isin(_LEFT).sum())
     text, button = st.columns([3, 1], vertical_alignment="center")
-    if not listed:
-        text.info("No sample passes these filters. Set one of them back to “any”.")
-        return
-    shown = "" if len(listed) <= ROWS_SHOWN else f" The list shows the first {ROWS_SHOWN:,}; Next goes through all."
-    text.markdown(
-        f"**{len(listed):,}** samples, least certain first; click a row to open it. **{len(listed) - len(left):,}** read, "
-        f"**{len(left):,}** to read.{shown}"
-    )
-    button.button(
-        "Open the first to read" if left else "All read: open the first",
-        type="primary",
-        shortcut="S",
-        width="stretch",
-        on_click=session.open_sample,
-        args=((left or listed)[0], listed),
-    )
+    said = f"**{len(rows):,}** samples, {_ORDERS[order]}; click a row to open it."
+    if blind(who):
+        said += f" **{len(rows) - left:,}** read, **{left:,}** to read."
+    text.markdown(said)
+    first = (next_sample(rows) if blind(who) else None) or str(rows["sample_id"].iloc[0])
+    label = ("Go on reading" if left < len(rows) else "Begin reading") if blind(who) and left else "Open the first"
+    button.button(label, type="primary", shortcut="S", width="stretch", on_click=begin, args=(first,))
 
 
-def _show_table(run: ReviewRun, rows: pd.DataFrame) -> None:
-    shown = rows.head(ROWS_SHOWN)
-    table = pd.DataFrame(
-        {
-            "Status": shown["status"],
-            "Sample": shown["sample_id"],
-            "Least certain": shown["least_certain"],
-            "Probability": 100 * shown["prob_cal"],
-            "Threshold": 100 * shown["threshold"],
-            "Called positive": shown["called"].where(shown["n_called"] > 0, "none"),
-            "Verdicts": shown["n_judged"].astype(str) + " of " + shown["n_findings"].astype(str),
-            "Overlay": shown["sample_id"].isin(list(run.explanations.samples)).map({True: "stored", False: ""}),
-            **{name: shown[name] for name in (*run.attributes, "split")},
-        }
-    )
+def _show_table(run: ReviewRun, rows: pd.DataFrame, who: Identity, begin: Callable[[str], None]) -> None:
+    pages = -(-len(rows) // ROWS_SHOWN)
+    page = 1
+    if pages > 1:
+        key = f"{session.FILTER}page"
+        st.session_state[key] = min(int(st.session_state.get(key, 1)), pages)
+        page = int(st.number_input(f"Page of the list, 1 to {pages:,}", 1, pages, key=key, width=220))
+    shown = rows.iloc[(page - 1) * ROWS_SHOWN : page * ROWS_SHOWN]
+    table = pd.DataFrame({"Status": shown["status"], "Sample": shown["sample_id"]})
+    if (rows["priority"] != 0).any():
+        table["Priority"] = shown["priority"]
+    if shown["prob_cal"].notna().any() or not blind(who):
+        table["Least certain"] = shown["least_certain"]
+        table["Probability"] = 100 * shown["prob_cal"].astype(float)
+        table["Threshold"] = 100 * shown["threshold"].astype(float)
+        table["Called positive"] = shown["called"].where((shown["n_called"] != 0) | shown["prob_cal"].isna(), "none")
+        table["Disagreement"] = shown["disagreement"]
+    table["Overlay"] = shown["sample_id"].isin(list(run.explanations.samples)).map({True: "stored", False: ""})
+    for name in (*run.attributes, "split"):
+        table[name] = shown[name]
     # A fresh key for every visit: the cell that was clicked last time must not open its sample again.
-    key = f"table/{st.session_state.setdefault('visit', 0)}"
+    key = f"table/{st.session_state.setdefault('visit', 0)}/{page}"
 
     def clicked() -> None:
         for row, _ in st.session_state[key]["selection"]["cells"]:
             st.session_state["visit"] += 1
-            session.open_sample(table["Sample"].iloc[row], rows["sample_id"].tolist())
+            begin(str(table["Sample"].iloc[row]))
 
     st.dataframe(
         table,
         key=key,
+        placeholder="",
         hide_index=True,
         height=min(38 + 35 * len(table), 520),
         on_select=clicked,
@@ -133,7 +170,9 @@ def _show_table(run: ReviewRun, rows: pd.DataFrame) -> None:
             "Least certain": st.column_config.TextColumn(help="The finding nearest to its threshold."),
             "Probability": st.column_config.NumberColumn(format="%.2f %%", help="Of the least certain finding."),
             "Threshold": st.column_config.NumberColumn(format="%.2f %%", help="Of the least certain finding."),
-            "Verdicts": st.column_config.TextColumn(help="Findings you have judged."),
-            "Overlay": st.column_config.TextColumn(help="Whether a Grad-CAM map is stored for this sample."),
+            "Disagreement": st.column_config.NumberColumn(help="Findings on which readings differ, or differ from the model."),
+            "Overlay": st.column_config.TextColumn(help="Whether a saliency map is stored for this sample."),
         },
     )
+    if blind(who):
+        st.caption("What the model says of a sample stands here once you have read it blind and been shown the answer.")

@@ -48,6 +48,16 @@ class SampleIndex:
         """
         return self._of(sample_id)[0]
 
+    def rows(self, sample_id: str) -> pd.DataFrame:
+        """The rows of a sample in the predictions table, one a finding.
+
+        Raises:
+            ReviewError: The run does not hold it.
+        """
+        self.require([sample_id])
+        (place,) = self.places([sample_id])
+        return self._run.predictions.iloc[self._rows[self._starts[place] : self._starts[place + 1]]]
+
     def item(self, sample_id: str) -> str:
         """SHA-256 over the fingerprints of the sample's items, hex.
 
@@ -58,10 +68,7 @@ class SampleIndex:
 
     def _of(self, sample_id: str) -> tuple[tuple[ReviewItem, ...], str]:
         if sample_id not in self._known:
-            self.require([sample_id])
-            (place,) = self.places([sample_id])
-            rows = self._rows[self._starts[place] : self._starts[place + 1]]
-            items = build_items(self._run.predictions.iloc[rows], model_fingerprint=self._run.model_fingerprint)
+            items = build_items(self.rows(sample_id), model_fingerprint=self._run.model_fingerprint)
             together = json.dumps([item.fingerprint for item in items])
             self._known[sample_id] = items, hashlib.sha256(together.encode()).hexdigest()
         return self._known[sample_id]

@@ -95,7 +95,7 @@ def page_script() -> Path:
     """
     spec = importlib.util.find_spec("app")
     for folder in (spec.submodule_search_locations or []) if spec else []:
-        if (script := Path(folder) / "review.py").is_file():
+        if (script := Path(folder) / "server.py").is_file():
             return script
     raise ReviewError("the review page (package `app`) is not installed beside medclassify. Install medclassify again.")
 

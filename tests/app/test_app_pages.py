@@ -1,4 +1,4 @@
-"""The review page without a browser: what it says, and what it stores."""
+"""The pages by Streamlit's own tester: what is shown to whom, at which step, and what is stored."""
 
 import json
 import re
@@ -15,20 +15,22 @@ from google.protobuf.text_format import MessageToString
 from streamlit.testing.v1 import AppTest
 
 from app.text import apart
-from medclassify.records import Verdict
-from medclassify.review import ReviewStore, build_items, open_review_run
+from medclassify.records import Answer, Identity, Presence, ReadingState, Role, Verdict
+from medclassify.review import Accounts, Desk, ReviewStore, answer_to, named_reader, open_review_run
 
 Open = Callable[..., AppTest]
-LABEL = "label: (present|absent|uncertain|not labelled)"
+FINDINGS = ("cardiomegaly", "effusion", "nodule", "consolidation", "pneumothorax")
+PASSWORD = "a long enough password"
+SAMPLE = "sample-000"
 
 
 @pytest.fixture
 def open_page(repository: Path, monkeypatch: pytest.MonkeyPatch) -> Open:
     """Runs the page once for a run, at an address."""
 
-    def open_(run: Path | None, **address: str) -> AppTest:
-        monkeypatch.setattr(sys, "argv", ["review.py", *([str(run)] if run else [])])
-        page = AppTest.from_file(str(repository / "app" / "review.py"), default_timeout=60)
+    def open_(run: Path | None, *options: str, **address: str) -> AppTest:
+        monkeypatch.setattr(sys, "argv", ["review.py", *([str(run)] if run else []), *options])
+        page = AppTest.from_file(str(repository / "app" / "review.py"), default_timeout=120)
         for name, value in address.items():
             page.query_params[name] = value
         page.run()
@@ -57,17 +59,38 @@ def button(page: AppTest, label: str):
     return next(button for button in page.button if button.label == label)
 
 
-def sample_of(page: AppTest) -> str:
-    value = page.query_params["sample"]
-    return value if isinstance(value, str) else value[0]
+def press(page: AppTest, label: str) -> AppTest:
+    button(page, label).click().run()
+    assert not page.exception, page.exception
+    return page
 
 
-def stored(run: Path):
-    return ReviewStore(run / "reviews.sqlite").decisions()
+def desk_of(run: Path) -> Desk:
+    return Desk(open_review_run(run), ReviewStore(run / "reviews.sqlite"))
+
+
+def read_blind(desk: Desk, who: Identity, sample: str = SAMPLE, comment: str = "") -> None:
+    answers = [Answer(name, Presence.ABSENT, 70, comment=comment) for name in desk.run.findings]
+    desk.lock_first(who, desk.open(who, sample), answers, seconds=1)
+
+
+def read_all(desk: Desk, who: Identity, sample: str = SAMPLE, verdict: Verdict = Verdict.ACCEPT, comment: str = "") -> None:
+    read_blind(desk, who, sample)
+    reading, items = desk.reveal(who, desk.reading(who, sample))
+    desk.answer(who, reading, [answer_to(item, verdict, confidence=80, comment=comment) for item in items], seconds=1)
+
+
+def at_the_answer(open_page: Open, run: Path, reader: str = "Dr Ida") -> AppTest:
+    """The page of a sample whose blind read is locked, with the model's answer shown."""
+    read_blind(desk_of(run), named_reader(reader))
+    return press(open_page(run, reader=reader, sample=SAMPLE), "Show the model's answer")
+
+
+# --- the run, and who is at the page
 
 
 def test_the_worklist_says_what_the_run_is(build_run, open_page: Open) -> None:
-    said = words(open_page(build_run()))
+    said = words(open_page(build_run(), reader="Dr Ida"))
     for text in ("Not a medical device", "SYNTHETIC DATA", "RANDOM WEIGHTS", "**12** samples", "**12** to read"):
         assert text in said
 
@@ -91,6 +114,39 @@ def test_a_run_that_cannot_be_read_is_said_in_one_line(build_run, open_page: Ope
     assert "not a SQLite file" in error.value
 
 
+def test_without_accounts_a_name_is_asked_for_and_nobody_checks_it(build_run, open_page: Open) -> None:
+    page = open_page(build_run())
+    assert "nobody checks the name" in words(page)
+    assert "samples" not in words(page)
+    page.text_input(key="ask_reader").input(" Dr Ida ").run()
+    press(page, "Begin") if any(item.label == "Begin" for item in page.button) else None
+    assert page.query_params["reader"] in ("Dr Ida", ["Dr Ida"])
+    assert "**12** samples" in words(page)
+    press(page, "Sign out")
+    assert "reader" not in page.query_params
+
+
+def test_with_accounts_a_password_is_needed_and_a_session_ends_by_itself(build_run, open_page: Open) -> None:
+    run = build_run()
+    Accounts(ReviewStore(run / "reviews.sqlite")).add("Ida", [Role.READER], password=PASSWORD)
+    page = open_page(run, reader="Ida")  # a name in the address is no way in
+    assert "samples" not in words(page)
+    for password, said in (("wrong wrong wrong", "wrong"), (PASSWORD, "**12** samples")):
+        page.text_input[0].input("Ida")
+        page.text_input[1].input(password)
+        press(page, "Sign in")
+        assert said in words(page)
+    assert PASSWORD not in words(page)
+    with sqlite3.connect(run / "reviews.sqlite") as store:
+        store.execute("UPDATE sessions SET seen_at = '2020-01-01T00:00:00+00:00'")
+    page.run()
+    assert "signed out after a time without use" in words(page)
+    assert "samples" not in words(page)
+
+
+# --- the worklist
+
+
 def test_filters_narrow_the_list_and_the_queue(build_run, open_page: Open) -> None:
     page = open_page(build_run(), reader="Dr Ida")
     page.selectbox(key="filter/attribute").select("sex").run()
@@ -99,9 +155,9 @@ def test_filters_narrow_the_list_and_the_queue(build_run, open_page: Open) -> No
     page.text_input(key="filter/sample").input("no such id").run()
     assert "No sample passes these filters" in words(page)
     page.text_input(key="filter/sample").input("").run()
-    button(page, "Open the first to read").click().run()
+    press(page, "Begin reading")
     assert "1 of 6" in words(page)
-    button(page, "Worklist").click().run()
+    press(page, "Worklist")
     assert "**6** samples" in words(page)  # the filters are still set
 
 
@@ -111,37 +167,153 @@ def test_the_worklist_shows_the_test_split_until_another_is_chosen(build_run, op
     chooser = page.segmented_control(key="filter/split")
     assert chooser.formatted_values == ["test 6"]
     assert chooser.options == ["test 6", "calibrate 3", "tune 3", "all 12"]
-    assert "**6** samples" in words(page)
-    button(page, "Open the first to read").click().run()
-    assert "1 of 6" in words(page)
-    button(page, "Worklist").click().run()
     page.segmented_control(key="filter/split").set_value("tune").run()
     assert "**3** samples" in words(page)
-    page.segmented_control(key="filter/split").set_value("all").run()
-    assert "**12** samples" in words(page)
     assert "of 3" in words(open_page(run, reader="Dr Ida", sample="sample-001"))  # a bookmark goes on in its own split
-    assert "**12** samples" in words(open_page(build_run(splits=("tune", "calibrate"))))  # no test split: all are listed
+    assert "**12** samples" in words(open_page(build_run(splits=("tune", "calibrate")), reader="Dr Ida"))
 
 
-def test_the_list_shows_the_probability_of_the_least_certain_finding(build_run, open_page: Open) -> None:
-    page = open_page(build_run())
-    table = page.dataframe[0].value.set_index("Sample")
-    assert "Uncertainty" not in table
-    assert table.loc["sample-003", "Least certain"] == "pneumothorax"
-    np.testing.assert_allclose(table.loc["sample-003", ["Probability", "Threshold"]].astype(float), [13.5486, 12], atol=1e-4)
-
-
-def test_a_case_opens_on_its_least_certain_finding(build_run, open_page: Open) -> None:
+def test_a_reader_sees_no_model_answer_in_the_list_and_others_do(build_run, open_page: Open) -> None:
     run = build_run()
-    page = open_page(run, reader="Dr Ida", sample="sample-003")
-    assert "**pneumothorax**: the model calls it" in words(page)
-    button(page, "Accept").click().run()
-    page = open_page(run, reader="Dr Ida", sample="sample-003")
-    assert "**nodule**: the model calls it" in words(page)  # of those not judged
-    button(page, "Worklist").click().run()
-    page.selectbox(key="filter/finding").select("consolidation").run()
-    button(page, "Open the first to read").click().run()
-    assert "**consolidation**: the model calls it" in words(page)  # the list spoke of it alone
+    blind = open_page(run, reader="Dr Ida").dataframe[0].value
+    assert list(blind.columns) == ["Status", "Sample", "Overlay", "sex", "age_band", "view", "site", "split"]
+    read_all(desk_of(run), named_reader("Dr Ida"), "sample-003")
+    table = open_page(run, reader="Dr Ida").dataframe[0].value.set_index("Sample")
+    np.testing.assert_allclose(table.loc["sample-003", ["Probability", "Threshold"]].astype(float), [13.5486, 12], atol=1e-4)
+    assert table.drop("sample-003")["Probability"].isna().all()
+    seen = open_page(run, reader="Aud", role="auditor").dataframe[0].value
+    assert seen["Probability"].notna().all()
+
+
+def test_orders_are_offered(build_run, open_page: Open) -> None:
+    page = open_page(build_run(), reader="Dr Ida")
+    for order in page.selectbox(key="filter/order").options:
+        page.selectbox(key="filter/order").select(order).run()
+        assert not page.exception
+        assert len(page.dataframe[0].value) == 12
+    assert page.dataframe[0].value["sex"].head(4).nunique() == 2  # subgroups in turn
+
+
+def test_a_long_list_is_sent_a_page_at_a_time(build_run, open_page: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    import app.worklist
+
+    monkeypatch.setattr(app.worklist, "ROWS_SHOWN", 5)
+    page = open_page(build_run(), reader="Dr Ida")
+    assert len(page.dataframe[0].value) == 5
+    page.number_input(key="filter/page").set_value(3).run()
+    assert len(page.dataframe[0].value) == 2
+
+
+# --- the protocol
+
+
+def test_the_model_is_silent_until_the_first_read_is_locked_and_it_is_asked(build_run, open_page: Open) -> None:
+    run = build_run()
+    page = open_page(run, reader="Dr Ida", sample=SAMPLE)
+    values = [f"{100 * value:.1f} %" for value in desk_of(run).samples.rows(SAMPLE)["prob_cal"]]
+    leaks = re.compile("|".join([*map(re.escape, values), "threshold ", "POSITIVE", "Grad-CAM map", "conv_head"]))
+    assert not leaks.search(words(page))
+    assert button(page, "Lock the first read").disabled
+    press(page, "Present")
+    assert "1 of 5 findings" in words(page)
+    press(page, "The 4 left: absent")
+    press(page, "Lock the first read")
+    assert not leaks.search(words(page))
+    assert "Your first read is locked" in words(page)
+    press(page, "Show the model's answer")
+    assert all(value in words(page) for value in values)
+    reading = desk_of(run).reading(named_reader("Dr Ida"), SAMPLE)
+    assert reading.state is ReadingState.REVEALED
+    calls = [(answer.presence, answer.confidence) for answer in reading.first]
+    assert calls == [(Presence.PRESENT, 95), *[(Presence.ABSENT, 95)] * 4]
+    assert reading.first_seconds > 0
+
+
+def test_a_second_read_is_stored_with_what_was_shown(build_run, open_page: Open) -> None:
+    run = build_run()
+    page = at_the_answer(open_page, run)
+    press(page, "cardiomegaly")
+    page.text_area(key=f"comment/second/{SAMPLE}/cardiomegaly").input("large heart; 'quoted'").run()
+    page.slider(key=f"confidence/second/{SAMPLE}/cardiomegaly").set_value(85).run()
+    press(page, "Reject")
+    (answer,) = desk_of(run).reading(named_reader("Dr Ida"), SAMPLE).second
+    assert (answer.finding, answer.verdict, answer.confidence) == ("cardiomegaly", Verdict.REJECT, 85)
+    assert answer.comment == "large heart; 'quoted'"
+    assert page.text[0].value == "large heart; 'quoted'"
+    press(page, "Accept the 4 not judged")
+    reading = desk_of(run).reading(named_reader("Dr Ida"), SAMPLE)
+    assert reading.state is ReadingState.DONE
+    assert reading.shown == ("image", "probability")
+    assert "All findings are judged" in words(page)
+    press(page, "Worklist")
+    assert "**1** read, **11** to read" in words(page)
+
+
+def test_a_supplement_needs_a_comment_or_a_mark(build_run, open_page: Open) -> None:
+    run = build_run()
+    page = at_the_answer(open_page, run)
+    press(page, "nodule")
+    press(page, "Supplement")
+    assert "supplemented with nothing" in words(page)
+    page.text_area(key=f"comment/second/{SAMPLE}/nodule").input("upper lobe").run()
+    press(page, "Supplement")
+    assert desk_of(run).reading(named_reader("Dr Ida"), SAMPLE).second[0].verdict is Verdict.SUPPLEMENT
+
+
+def test_what_was_typed_survives_a_lost_connection(build_run, open_page: Open) -> None:
+    run = build_run()
+    page = open_page(run, reader="Dr Ida", sample=SAMPLE)
+    press(page, "Probably present")
+    page.text_area(key=f"comment/first/{SAMPLE}/effusion").input("half a thought").run()
+    again = open_page(run, reader="Dr Ida", sample=SAMPLE)  # a new session: another browser, or the same after a crash
+    assert "1 of 5 findings" in words(again)
+    press(again, "effusion")
+    assert again.text_area(key=f"comment/first/{SAMPLE}/effusion").value == "half a thought"
+    assert "half a thought" not in words(open_page(run, reader="Dr Oz", sample=SAMPLE))
+
+
+def test_a_second_window_that_is_behind_is_told(build_run, open_page: Open) -> None:
+    run = build_run()
+    page = open_page(run, reader="Dr Ida", sample=SAMPLE)
+    press(page, "The 5 left: absent")
+    read_blind(desk_of(run), named_reader("Dr Ida"))  # the other window
+    press(page, "Lock the first read")
+    assert len(page.error) == 1
+    assert "Your first read is locked" in words(page)  # drawn anew, as it stands
+    assert {answer.confidence for answer in desk_of(run).reading(named_reader("Dr Ida"), SAMPLE).first} == {70}
+
+
+def test_another_readers_reading_is_not_on_any_page(build_run, open_page: Open) -> None:
+    run = build_run()
+    read_all(desk_of(run), named_reader("Dr Ida"), comment="for my eyes")
+    for address in ({}, {"sample": SAMPLE}):
+        said = words(open_page(run, reader="Dr Oz", **address))
+        assert "for my eyes" not in said
+        assert "Dr Ida" not in said
+    page = open_page(run, reader="Dr Oz", sample=SAMPLE)
+    press(page, "The 5 left: absent")
+    press(page, "Lock the first read")
+    press(page, "Show the model's answer")
+    assert "for my eyes" not in words(page)
+    press(page, "Accept the 5 not judged")
+    press(page, "Show the others' readings")
+    assert "for my eyes" in words(page)
+    press(page, "nodule")
+    press(page, "Reject")
+    assert "you have seen the others' readings, so yours is final" in words(page)
+
+
+def test_an_auditor_sees_finished_readings_and_gives_none(build_run, open_page: Open) -> None:
+    run = build_run()
+    read_all(desk_of(run), named_reader("Dr Ida"), comment="<b>bold</b>")
+    read_blind(desk_of(run), named_reader("Dr Oz"), comment="still blind")
+    page = open_page(run, reader="Aud", role="auditor", sample=SAMPLE)
+    assert "&lt;b&gt;bold&lt;/b&gt;" in words(page)
+    assert "still blind" not in words(page)
+    assert not {"Accept", "Lock the first read"} & {item.label for item in page.button}
+
+
+# --- what stands beside the model's answer
 
 
 @pytest.mark.parametrize(
@@ -160,156 +332,53 @@ def test_enough_digits_to_tell_a_probability_from_its_threshold(
     assert apart(probability, threshold) == said
 
 
-def test_what_is_printed_bears_out_the_call(build_run, open_page: Open) -> None:
-    run = build_run()
+def test_the_case_says_what_speaks_against_the_answer(build_run, open_page: Open) -> None:
+    run = build_run(uncalibrated=("effusion",))
     predictions = pd.read_parquet(run / "predictions.parquet")
-    for finding, probability in (("cardiomegaly", 0.39999), ("effusion", 0.31)):
-        here = (predictions["sample_id"] == "sample-000") & (predictions["finding"] == finding)
-        predictions.loc[here, ["prob_cal", "decision"]] = [probability, finding == "effusion"]
-    predictions.astype({"decision": bool}).to_parquet(run / "predictions.parquet")
-    page = open_page(run, sample="sample-000")
-    assert "effusion**: the model calls it **POSITIVE** (31.0 %, exactly its threshold)" in words(page)
-    button(page, "cardiomegaly").click().run()
-    assert "cardiomegaly**: the model calls it **negative** (39.999 % < 40.000 %)" in words(page)
-    assert "threshold 40.000 %" in words(page)
-
-
-def test_a_subgroup_of_another_attribute_does_not_linger(build_run, open_page: Open) -> None:
-    page = open_page(build_run())
-    page.selectbox(key="filter/attribute").select("sex").run()
-    page.selectbox(key="filter/subgroup").select("F").run()
-    page.selectbox(key="filter/attribute").select("site").run()
-    assert page.selectbox(key="filter/subgroup").value == "any"
-    assert "**12** samples" in words(page)
-
-
-def test_called_positive_speaks_of_the_chosen_finding(build_run, open_page: Open) -> None:
-    run = build_run()
-    predictions = pd.read_parquet(run / "predictions.parquet")
-    called = int(predictions.loc[predictions["finding"] == "nodule", "decision"].sum())
-    page = open_page(run)
-    page.selectbox(key="filter/finding").select("nodule").run()
-    page.selectbox(key="filter/called").select("positive").run()
-    assert 0 < called < 12
-    assert f"**{called}** samples" in words(page)
-
-
-def test_only_samples_with_a_stored_map(build_run, open_page: Open) -> None:
-    page = open_page(build_run(explained=3))
-    page.selectbox(key="filter/overlay").select("stored").run()
-    assert "**3** samples" in words(page)
-
-
-def test_a_verdict_is_stored_with_what_was_shown(build_run, open_page: Open) -> None:
-    run = build_run()
-    page = open_page(run, reader="Dr Ida", sample="sample-000")
-    page.text_area(key="comment/sample-000/cardiomegaly").input("large heart; 'quoted'").run()
-    button(page, "Reject").click().run()
-    (decision,) = stored(run)
-    opened = open_review_run(run)
-    item = build_items(opened.of_sample("sample-000"), model_fingerprint="m" * 64)[0]
-    assert (decision.sample_id, decision.finding, decision.reader) == ("sample-000", "cardiomegaly", "Dr Ida")
-    assert (decision.verdict, decision.comment) == (Verdict.REJECT, "large heart; 'quoted'")
-    assert decision.item_fingerprint == item.fingerprint
-    assert decision.shown == ("image", "probability")
-    assert page.text_area(key="comment/sample-000/effusion").value == ""  # on to the next finding, with an empty field
-    assert page.text[0].value == "large heart; 'quoted'"
-
-
-def test_a_probability_that_was_never_calibrated_says_so(build_run, open_page: Open) -> None:
-    page = open_page(build_run(uncalibrated=("effusion",)), reader="Dr Ida", sample="sample-000")
+    here = predictions["sample_id"] == SAMPLE
+    predictions.assign(conformal_set=np.where(here & (predictions["finding"] == "nodule"), "refer", "absent")).to_parquet(
+        run / "predictions.parquet"
+    )
+    (run / "audit").mkdir()
+    pd.DataFrame(
+        [
+            ("effusion", "sex", "F", "auroc", "INSUFFICIENT"),
+            ("effusion", "sex", "M", "sensitivity", "INSUFFICIENT"),
+            ("nodule", "sex*site", "F, Site A", "sensitivity", "FAIL"),
+            ("effusion", "site", "Site A", "auroc", "PASS"),
+        ],
+        columns=["finding", "attribute", "subgroup", "metric", "verdict"],
+    ).to_csv(run / "audit" / "gaps.csv", index=False)
+    page = at_the_answer(open_page, run)
+    press(page, "effusion")
     said = words(page)
-    assert said.count(">doubtful<") == 1
-    button(page, "effusion").click().run()
-    assert "effusion: NOT CALIBRATED: 3 positives and 97 negatives" in page.caption[-1].value.replace("\\", "")
+    assert "NOT CALIBRATED: 3 positives and 97 negatives" in said
+    assert "effusion · sex F: auroc could not be judged (INSUFFICIENT)" in said
+    assert "sex M" not in said
+    assert "site Site A: auroc" not in said
+    assert "nodule · sex*site F, Site A: sensitivity is worse than in the reference group (FAIL)" in said
+    assert said.count("REFER: the model cannot say") == 1
+    assert said.count("conformal set: absent") == 4
 
 
-def test_accepting_the_rest_stores_one_decision_each(build_run, open_page: Open) -> None:
-    run = build_run()
-    page = open_page(run, reader="Dr Ida", sample="sample-000")
-    button(page, "Unsure").click().run()
-    button(page, "Accept the 4 not judged").click().run()
-    assert [decision.verdict.value for decision in stored(run)] == ["unsure", "accept", "accept", "accept", "accept"]
-    assert len({decision.finding for decision in stored(run)}) == 5
-    assert "All findings of this sample are judged" in words(page)
-    button(page, "Worklist").click().run()
-    assert "**1** read, **11** to read" in words(page)
-
-
-def test_an_unsent_comment_waits_for_the_reader_to_come_back(build_run, open_page: Open) -> None:
-    page = open_page(build_run(), reader="Dr Ida", sample="sample-000")
-    page.text_area(key="comment/sample-000/cardiomegaly").input("half a thought").run()
-    button(page, "Next").click().run()
-    assert sample_of(page) != "sample-000"
-    button(page, "Previous").click().run()
-    assert page.text_area(key="comment/sample-000/cardiomegaly").value == "half a thought"
-
-
-def test_without_a_name_nothing_can_be_judged(build_run, open_page: Open) -> None:
-    page = open_page(build_run(), sample="sample-000")
-    assert all(button(page, label).disabled for label in ("Accept", "Reject", "Unsure", "Accept the 5 not judged"))
-    page.text_input(key="ask_reader").input(" Dr Ida ").run()
-    assert page.query_params["reader"] == "Dr Ida"
-    assert not button(page, "Accept").disabled
-
-
-def test_a_name_once_given_is_changed_by_a_button_alone(build_run, open_page: Open) -> None:
-    for address in ({}, {"sample": "sample-000"}):
-        page = open_page(build_run(), reader="Dr Ida", **address)
-        assert all(field.key != "ask_reader" for field in page.text_input)
-        assert "Reader <b>Dr Ida</b>" in words(page)
-        button(page, "Change reader").click().run()
-        assert "reader" not in page.query_params
-        page.text_input(key="ask_reader").input("Dr Oz").run()
-        assert page.query_params["reader"] in ("Dr Oz", ["Dr Oz"])
-
-
-def test_another_readers_verdicts_are_not_shown(build_run, open_page: Open) -> None:
-    run = build_run()
-    page = open_page(run, reader="Dr Ida", sample="sample-000")
-    page.text_area(key="comment/sample-000/cardiomegaly").input("for my eyes").run()
-    button(page, "Accept").click().run()
-    other = words(open_page(run, reader="Dr Oz", sample="sample-000"))
-    assert "for my eyes" not in other
-    assert "Your decisions" not in other
-
-
-def test_a_store_that_fails_is_said_and_the_comment_stays(build_run, open_page: Open) -> None:
-    run = build_run()
-    page = open_page(run, reader="Dr Ida", sample="sample-000")
-    page.text_area(key="comment/sample-000/cardiomegaly").input("do not lose me").run()
-    guard = sqlite3.connect(run / "reviews.sqlite")
-    guard.execute("CREATE TRIGGER full BEFORE INSERT ON events BEGIN SELECT RAISE(ABORT, 'database or disk is full'); END")
-    guard.commit()
-    button(page, "Accept").click().run()
-    assert "the disk is full, so nothing was stored" in words(page)
-    assert page.text_area(key="comment/sample-000/cardiomegaly").value == "do not lose me"
-    guard.execute("DROP TRIGGER full")
-    guard.commit()
-    button(page, "Accept").click().run()
-    assert [decision.comment for decision in stored(run)] == ["do not lose me"]
-
-
-def test_a_store_that_cannot_be_read_is_said(build_run, open_page: Open) -> None:
-    run = build_run()
-    open_page(run, reader="Dr Ida")
-    with sqlite3.connect(run / "reviews.sqlite") as store:
-        store.execute("DROP TABLE events")
-    for address in ({}, {"sample": "sample-000"}):
-        (error,) = open_page(run, reader="Dr Ida", **address).error
-        assert "the review store failed" in error.value
+def test_without_an_audit_the_case_says_so(build_run, open_page: Open) -> None:
+    assert "This run has no audit" in words(at_the_answer(open_page, build_run()))
 
 
 def test_the_reference_label_is_hidden_until_asked_for(build_run, open_page: Open) -> None:
     run = build_run()
-    page = open_page(run, reader="Dr Ida", sample="sample-000")
-    assert not re.search(LABEL, words(page))
+    page = at_the_answer(open_page, run)
+    label = "label: (present|absent|uncertain|not labelled)"
+    assert not re.search(label, words(page))
     page.toggle(key="show_target").set_value(True).run()
-    assert len(re.findall(LABEL, words(page))) == 5
-    button(page, "Accept").click().run()
-    assert stored(run)[0].shown == ("image", "probability", "target")
-    button(page, "Next").click().run()
-    assert not re.search(LABEL, words(page))  # hidden again on the next sample
+    assert len(re.findall(label, words(page))) == 5
+    press(page, "Accept the 5 not judged")
+    assert desk_of(run).reading(named_reader("Dr Ida"), SAMPLE).shown == ("image", "probability", "target")
+    press(page, "Next")
+    assert "show_target" not in page.session_state or not page.session_state["show_target"]
+
+
+# --- images
 
 
 @pytest.mark.parametrize(
@@ -322,64 +391,84 @@ def test_the_reference_label_is_hidden_until_asked_for(build_run, open_page: Ope
     ],
 )
 def test_the_sanity_check_stands_beside_the_overlay(build_run, open_page: Open, sanity: dict | None, said: str) -> None:
-    page = open_page(build_run(sanity=sanity), reader="Dr Ida", sample="sample-000")
+    run = build_run(sanity=sanity)
+    page = press(at_the_answer(open_page, run), "cardiomegaly")
     assert said in words(page)
+    assert "conv_head" not in words(page)
     page.session_state["view/overlay"] = True
     page.run()
     assert "conv_head" in words(page)
-    assert said in words(page)
-
-
-def test_a_finding_without_a_stored_map_says_so(build_run, open_page: Open) -> None:
-    page = open_page(build_run(), reader="Dr Ida", sample="sample-000")
-    button(page, "effusion").click().run()
+    press(page, "Accept the 5 not judged")
+    assert "saliency/cardiomegaly" in desk_of(run).reading(named_reader("Dr Ida"), SAMPLE).shown
+    press(page, "effusion")
     assert "no Grad-CAM map is stored for this finding" in words(page)
 
 
 def test_a_map_of_another_image_is_not_laid_over(build_run, open_page: Open) -> None:
     run = build_run()
-    np.savez(run / "explain" / "sample-000_cardiomegaly.npz", saliency=np.ones((100, 200), dtype=np.float32))
-    page = open_page(run, reader="Dr Ida", sample="sample-000")
+    np.savez(run / "explain" / f"{SAMPLE}_cardiomegaly.npz", saliency=np.ones((100, 200), dtype=np.float32))
+    page = press(at_the_answer(open_page, run), "cardiomegaly")
     page.session_state["view/overlay"] = True
     page.run()
     assert "it was made from another image, so it is not shown" in words(page)
-    button(page, "Accept").click().run()
-    assert stored(run)[0].shown == ("image", "probability")
+    press(page, "Accept the 5 not judged")
+    assert desk_of(run).reading(named_reader("Dr Ida"), SAMPLE).shown == ("image", "probability")
 
 
-def test_a_lost_original_is_said_without_its_path(build_run, open_page: Open) -> None:
-    run = build_run()
-    manifest = pd.read_parquet(run / "manifest.parquet")
-    manifest.assign(path="/data/CANARY^Jane/x.dcm").to_parquet(run / "manifest.parquet")
-    page = open_page(run, reader="Dr Ida", sample="sample-000")
-    assert "The original image is gone" in words(page)
-    assert "CANARY" not in words(page)
-    button(page, "Accept").click().run()
-    assert stored(run)[0].shown == ("probability",)
-
-
-def test_an_original_that_cannot_be_decoded_is_said_without_its_path(build_run, open_page: Open, tmp_path: Path) -> None:
+def test_an_original_that_is_lost_or_damaged_is_said_without_its_path(build_run, open_page: Open, tmp_path: Path) -> None:
     broken = tmp_path / "CANARY^Jane.dcm"
     broken.write_bytes(b"\0" * 128 + b"DICM" + b"\0" * 64)
     run = build_run()
     manifest = pd.read_parquet(run / "manifest.parquet")
-    manifest.assign(path=str(broken)).to_parquet(run / "manifest.parquet")
-    said = words(open_page(run, reader="Dr Ida", sample="sample-000"))
-    assert "The original image cannot be read: the file" in said
-    assert "CANARY" not in said
+    for path, reason in (("/data/CANARY^Jane/x.dcm", "The original image is gone"), (str(broken), "cannot be read: the file")):
+        manifest.assign(path=path).to_parquet(run / "manifest.parquet")
+        (run / "provenance.json").touch()  # as a run that was fitted again
+        said = words(open_page(run, reader="Dr Ida", sample=SAMPLE))
+        assert reason in said
+        assert "CANARY" not in said
+        assert "Lock the first read" in said
 
 
-def test_the_page_says_how_the_grey_levels_were_made(build_run, open_page: Open) -> None:
-    said = words(open_page(build_run(), sample="sample-001"))
-    assert "inverted (MONOCHROME1)" in said
+def test_other_images_of_the_patient_can_be_laid_beside(build_run, open_page: Open) -> None:
+    run = build_run()
+    manifest = pd.read_parquet(run / "manifest.parquet")
+    manifest.assign(
+        patient_id="p1", study_uid=[f"1.2.{number}" for number in range(12)], age=range(50, 62), view="PA"
+    ).to_parquet(run / "manifest.parquet")
+    page = open_page(run, reader="Dr Ida", sample=SAMPLE)
+    box = page.selectbox(key=f"prior/{SAMPLE}")
+    assert box.options[0] == "DX · PA · age 51 · another study · sample-001"
+    box.select_index(0).run()
+    assert "Image of sample sample-001" in words(page)
+    assert "dates" in words(page)
+
+
+# --- the rest
+
+
+def test_the_report_is_embedded_but_not_for_blind_readers(build_run, open_page: Open) -> None:
+    run = build_run()
+    (run / "audit").mkdir()
+    (run / "audit" / "report.html").write_text("<h1>The report of this run</h1>")
+    assert "The report of this run" in words(open_page(run, reader="Aud", role="auditor", page="audit"))
+    assert "The report of this run" not in words(open_page(run, reader="Dr Ida", page="audit"))
+
+
+def test_an_admin_assigns_and_a_reader_sees_what_is_assigned(build_run, open_page: Open) -> None:
+    run = build_run()
+    desk_of(run).assign(named_reader("Root", Role.ADMIN), ["sample-001", "sample-002"], ["Dr Ida"], priority=5)
+    assert "**2** samples" in words(open_page(run, reader="Dr Ida"))
+    assert "No sample passes" in words(open_page(run, reader="Dr Oz"))
+    (error,) = open_page(run, reader="Dr Oz", sample="sample-001").error
+    assert "not assigned to Dr Oz" in error.value.replace("\\", "")
 
 
 def test_a_run_fitted_again_is_read_again(build_run, open_page: Open) -> None:
     run = build_run()
-    assert "SYNTHETIC DATA" in words(open_page(run))
+    assert "SYNTHETIC DATA" in words(open_page(run, reader="Dr Ida"))
     facts = json.loads((run / "provenance.json").read_text())
     (run / "provenance.json").write_text(json.dumps({**facts, "synthetic": False}))
-    assert "SYNTHETIC DATA" not in words(open_page(run))
+    assert "SYNTHETIC DATA" not in words(open_page(run, reader="Dr Ida"))
 
 
 def test_the_page_needs_no_network_stack(build_run, repository: Path) -> None:
@@ -388,6 +477,7 @@ import sys
 from streamlit.testing.v1 import AppTest
 for sample in ("", "sample-000"):
     page = AppTest.from_file("app/review.py", default_timeout=60)
+    page.query_params["reader"] = "Dr Ida"
     if sample:
         page.query_params["sample"] = sample
     page.run()
