@@ -58,6 +58,7 @@ class ReportFacts:
         provenance: Versions, weights hash, seeds, hardware, nested.
         warnings: Lines that the reader must see.
         data: What the data are, in words; licence and consent.
+        preprocessing: What the network expects of its input.
         conformal: The model's conformal rules as JSON; empty where sets are switched off.
         probes: How well each attribute can be read off the embeddings.
         probes_note: Why there are no probes, or "".
@@ -82,6 +83,7 @@ class ReportFacts:
     provenance: Mapping[str, Any] = field(default_factory=dict)
     warnings: Sequence[str] = ()
     data: Mapping[str, Any] = field(default_factory=dict)
+    preprocessing: Mapping[str, Any] = field(default_factory=dict)
     conformal: Mapping[str, Any] = field(default_factory=dict)
     probes: Sequence[AttributeProbe] = ()
     probes_note: str = ""

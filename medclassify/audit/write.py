@@ -11,7 +11,7 @@ from medclassify.audit.coverage import workload
 from medclassify.audit.estimates import estimates_frame
 from medclassify.audit.facts import ReportFacts
 from medclassify.audit.gap_row import gaps_frame
-from medclassify.audit.report import render_report
+from medclassify.audit.report import model_card, render_report
 from medclassify.audit.report.summary import warnings
 from medclassify.audit.results import AuditResult, compute_audit
 from medclassify.audit.stored_facts import facts_to_json
@@ -31,7 +31,7 @@ def write_audit(
     bootstrap: int = 2000,
     seed: int = 0,
 ) -> AuditResult:
-    """Computes the audit and writes ``report.html``, ``estimates.csv``, ``gaps.csv`` and ``audit.json``.
+    """Computes the audit and writes ``report.html``, ``model_card.md``, ``estimates.csv``, ``gaps.csv`` and ``audit.json``.
 
     Each file is written whole or not at all, the report last.
 
@@ -53,12 +53,13 @@ def write_audit(
         StorageError: The folder cannot be written.
     """
     result = compute_audit(predictions, attributes=attributes, margin=margin, bootstrap=bootstrap, seed=seed)
-    report, out = render_report(result, facts), Path(out_dir)
+    report, card, out = render_report(result, facts), model_card(result, facts), Path(out_dir)
     write_text(
         out / "estimates.csv", estimates_frame([*result.estimates, *result.coverage]).to_csv(index=False, lineterminator="\n")
     )
     write_text(out / "gaps.csv", gaps_frame(result.gaps).to_csv(index=False, lineterminator="\n"))
     write_json(out / "audit.json", audit_json(result, facts))
+    write_text(out / "model_card.md", card)
     write_text(out / "report.html", report)
     return result
 

@@ -263,6 +263,7 @@ class HumanStatements:
         reference_standard: How the labels were made.
         ethics: Ethics approval.
         limits: Known limits.
+        gap_meaning: What a gap between subgroups means for patients here, and from which size on it matters.
         owner: Who answers for it, with a contact.
     """
 
@@ -272,6 +273,7 @@ class HumanStatements:
     reference_standard: str = ""
     ethics: str = ""
     limits: str = ""
+    gap_meaning: str = ""
     owner: str = ""
 
 

@@ -7,7 +7,7 @@ from medclassify.metrics.borkan import cross_aurocs
 from medclassify.metrics.brier import BrierParts, brier, brier_parts
 from medclassify.metrics.cells import MIN_CELL, MIN_DENOMINATOR, STABLE_CELL
 from medclassify.metrics.checks import labelled, patient_codes
-from medclassify.metrics.curves import ReliabilityBins, RocPoints, reliability_bins, roc_curve_points
+from medclassify.metrics.curves import CorpCurve, ReliabilityBins, RocPoints, corp_curve, reliability_bins, roc_curve_points
 from medclassify.metrics.ece import debiased_calibration_error, ece
 from medclassify.metrics.equalised_odds import equalised_odds_difference
 from medclassify.metrics.gap import Gap
@@ -32,6 +32,7 @@ __all__ = [
     "RATES",
     "STABLE_CELL",
     "BrierParts",
+    "CorpCurve",
     "DecisionCurve",
     "Gap",
     "ReliabilityBins",
@@ -51,6 +52,7 @@ __all__ = [
     "calibration_intercept",
     "calibration_slope",
     "clopper_pearson",
+    "corp_curve",
     "cross_aurocs",
     "debiased_calibration_error",
     "decision_curve",

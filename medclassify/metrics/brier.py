@@ -4,12 +4,13 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import optimize, special
+from scipy import special
 
 from medclassify.errors import MetricError
 from medclassify.metrics.cells import cell_status, join_notes, not_estimable
 from medclassify.metrics.checks import Patients, check_level, predicted
 from medclassify.metrics.clustered import disjoint_pairs, variance_of_total
+from medclassify.metrics.curves import corp_curve
 from medclassify.metrics.proportions import t_quantile
 from medclassify.records import Estimate, Status
 
@@ -80,10 +81,8 @@ def brier_parts(y: ArrayLike, p: ArrayLike) -> BrierParts:
     samples = predicted(y, p)
     if not samples.positive.size:
         raise MetricError("y must hold at least one sample to divide a Brier score; received none.")
-    label = samples.positive.astype(np.float64)
-    _, group, counts = np.unique(samples.score, return_inverse=True, return_counts=True)
-    observed = np.bincount(group, weights=label) / counts
-    recalibrated = np.asarray(optimize.isotonic_regression(observed, weights=counts).x)[group]
+    label, curve = samples.positive.astype(np.float64), corp_curve(samples.positive, samples.score)
+    recalibrated = curve.observed[np.searchsorted(curve.probability, samples.score)]
     score = float(((samples.score - label) ** 2).mean())
     best = float(((recalibrated - label) ** 2).mean())
     uncertainty = float(label.var())

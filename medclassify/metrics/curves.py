@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy import optimize
 
 from medclassify.errors import MetricError
 from medclassify.metrics.checks import Patients, predicted, scored
@@ -43,6 +44,40 @@ class ReliabilityBins:
     ci_low: NDArray[np.float64]
     ci_high: NDArray[np.float64]
     n: NDArray[np.intp]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CorpCurve:
+    """A reliability diagram without bins.
+
+    Attributes:
+        probability: float64 (m,), each probability given, rising.
+        observed: float64 (m,), the share with the finding by isotonic regression, rising or level.
+    """
+
+    probability: NDArray[np.float64]
+    observed: NDArray[np.float64]
+
+
+def corp_curve(y: ArrayLike, p: ArrayLike) -> CorpCurve:
+    """The observed share for each probability, by isotonic regression (CORP); no bins to choose.
+
+    Args:
+        y: (n,) of 0 and 1.
+        p: float64 (n,) in [0, 1].
+
+    Raises:
+        MetricError: The input cannot be scored.
+
+    Source:
+        Dimitriadis, Gneiting & Jordan, PNAS 118:e2016191118 (2021).
+    """
+    samples = predicted(y, p)
+    if not samples.positive.size:
+        raise MetricError("y must hold at least one sample for a reliability diagram; received none.")
+    values, group, counts = np.unique(samples.score, return_inverse=True, return_counts=True)
+    shares = np.bincount(group, weights=samples.positive) / counts
+    return CorpCurve(values, np.asarray(optimize.isotonic_regression(shares, weights=counts).x))
 
 
 def roc_curve_points(y: ArrayLike, score: ArrayLike) -> RocPoints:

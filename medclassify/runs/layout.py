@@ -76,6 +76,10 @@ class RunLayout:
         return self.audit / "report.html"
 
     @property
+    def model_card(self) -> Path:
+        return self.audit / "model_card.md"
+
+    @property
     def explain(self) -> Path:
         return self.root / "explain"
 

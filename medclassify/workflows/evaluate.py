@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from medclassify.workflows.dataset import prepare, with_attributes
 from medclassify.workflows.index import report_exclusions
 from medclassify.workflows.modalities import keep_learnt
 from medclassify.workflows.overlap import overlap, rows_to_evaluate
+from medclassify.workflows.reporting import described
 from medclassify.workflows.scoring import Scorer
 from medclassify.workflows.tables import write_table
 
@@ -64,6 +65,13 @@ def evaluate(
         title=f"{scorer.bundle.backbone} of {run.root.name} on {name}",
         synthetic=scorer.bundle.synthetic,
         weights=provenance["weights"],
+        model={
+            "backbone": scorer.bundle.backbone,
+            "image_size": scorer.bundle.preprocessing.image_size,
+            "task": scorer.bundle.task,
+            "weights_sha256": scorer.bundle.fingerprint,
+        },
+        preprocessing=asdict(scorer.bundle.preprocessing),
         exclusions={exclusion.reason: sum(e.reason == exclusion.reason for e in exclusions) for exclusion in exclusions},
         operating_points=scorer.points,
         calibration_notes=scorer.calibrator.notes,
@@ -77,7 +85,7 @@ def evaluate(
             **data_statements(config if manifest_path is None else replace(config, data=DataConfig())),
             "excluded_on_request": excluded_patients(left_out),
         },
-        **describe_splits(manifest.frame, scorer.bundle.findings, attributes),
+        **describe_splits(manifest.frame, scorer.bundle.findings, described(manifest, attributes)),
     )
     audit = write_audit(
         out / "audit", predictions, facts, attributes=attributes, margin=config.audit.margin, bootstrap=config.audit.bootstrap,

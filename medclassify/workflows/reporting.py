@@ -4,11 +4,13 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from medclassify.audit import AuditResult, ExplainedCase, ReportFacts, describe_splits
-from medclassify.config import Config
+from medclassify.config import Config, config_to_yaml
+from medclassify.manifest import Manifest
 from medclassify.models import WeightsReport
 from medclassify.training import TrainingResult
 from medclassify.workflows.consent import data_statements
@@ -18,6 +20,8 @@ from medclassify.workflows.index import PHANTOM
 from medclassify.workflows.learning import Learnt
 from medclassify.workflows.mitigation import mitigation_facts
 from medclassify.workflows.scoring import Scorer
+
+_ASKED = ("modality", "view", "site", "manufacturer")
 
 
 def report_facts(
@@ -55,6 +59,7 @@ def report_facts(
         leakage={**dataset.leakage.to_json(), "allowed": config.data.allow_leakage},
         operating_points=scorer.points,
         calibration_notes=scorer.calibrator.notes,
+        preprocessing=asdict(preprocessing),
         conformal=scorer.bundle.conformal or {},
         history=training.history if training else (),
         explanations=shown,
@@ -66,8 +71,14 @@ def report_facts(
             **data_statements(config),
             "excluded_on_request": len(config.data.exclude_patients),
         },
-        **describe_splits(dataset.manifest.frame, dataset.manifest.findings, attributes),
+        **describe_splits(dataset.manifest.frame, dataset.manifest.findings, described(dataset.manifest, attributes)),
     )
+
+
+def described(manifest: Manifest, attributes: Sequence[str]) -> tuple[str, ...]:
+    """The attributes of the audit, then what a reader asks of any collection: where, by what and how it was taken."""
+    asked = [name for name in _ASKED if name in manifest.frame and manifest.frame[name].notna().any()]
+    return tuple(dict.fromkeys((*attributes, *asked)))
 
 
 def shown_config(config: Config) -> dict[str, Any]:
@@ -85,6 +96,7 @@ def provenance(config: Config, dataset: Dataset, weights: WeightsReport, learnt:
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "synthetic": dataset.synthetic,
         "data_sha256": dataset.manifest.fingerprint,
+        "config_sha256": sha256(config_to_yaml(config).encode()).hexdigest(),
         **data_statements(config),
         "allow_leakage": config.data.allow_leakage,
         "weights": weights.to_json(),

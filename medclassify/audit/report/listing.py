@@ -1,6 +1,7 @@
 """Facts as tables of item and value, and shares of a whole: what several sections print."""
 
 from collections.abc import Mapping
+from pathlib import PurePath
 from typing import Any
 
 from medclassify.audit.keys import said
@@ -13,7 +14,8 @@ _STATED = ("consent", "licence")  # by a person; "not given" would read as a ref
 def flat_table(caption: str, values: Mapping[str, Any]) -> TableView | None:
     """Nested facts as lines of ``Key, key: value``, in words."""
     rows = tuple(
-        (Td(said(name)), Td(said((text,)) if name[-1] == "chosen_by" else text, kind="words")) for name, text in _flat(values)
+        (Td(said(name)), Td(said((text,)) if name[-1] == "chosen_by" and text != "none" else text, kind="words"))
+        for name, text in _flat(values)
     )
     return TableView(caption, ("Item", "Value"), rows, kind="narrow") if rows else None
 
@@ -38,6 +40,8 @@ def _flat(values: Mapping[str, Any], above: tuple[str, ...] = ()) -> list[tuple[
         if key == "exclude_patients":
             # These are ids as a hospital writes them; a report goes from hand to hand.
             lines.append((name, f"{len(value or ())} patients"))
+        elif key == "requested" and isinstance(value, str):
+            lines.append((name, PurePath(value).name))  # names of folders may be a patient's
         elif isinstance(value, Mapping):
             lines += _flat(value, name)
         elif isinstance(value, (list, tuple)):

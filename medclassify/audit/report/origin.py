@@ -3,14 +3,13 @@
 from typing import Any
 
 from medclassify.audit.facts import ReportFacts
+from medclassify.audit.report.figures import learning_figure
 from medclassify.audit.report.listing import config_table, flat_table
 from medclassify.audit.results import AuditResult
 
 
 def context(result: AuditResult, facts: ReportFacts) -> dict[str, Any]:
     """Model, initial weights, learning curve, provenance, configuration."""
-    from medclassify.audit.report.figures import learning_figure  # matplotlib takes half a second to import
-
     provenance = {key: value for key, value in facts.provenance.items() if not (key == "weights" and facts.weights)}
     return {
         "model_table": flat_table("The model", facts.model),

@@ -12,16 +12,22 @@ from medclassify import __version__
 from medclassify.audit.facts import ReportFacts
 from medclassify.audit.report import (
     abstention,
+    benefit,
     calibration,
     data,
     explanation,
     failures,
+    intersections,
+    items,
     methods,
     origin,
     performance,
+    shortcuts,
+    standardised,
     statements,
     subgroups,
     summary,
+    underdiagnosis,
 )
 from medclassify.audit.results import AuditResult
 
@@ -49,12 +55,18 @@ SECTIONS = (
     Section("data", "Data and flow", data.context),
     Section("performance", "Performance", performance.context),
     Section("calibration", "Calibration", calibration.context),
+    Section("benefit", "Net benefit", benefit.context),
     Section("abstention", "When the model does not answer alone", abstention.context),
     Section("subgroups", "Subgroups", subgroups.context),
+    Section("intersections", "Intersections", intersections.context),
+    Section("underdiagnosis", "Whose illness is overlooked", underdiagnosis.context),
+    Section("standardised", "Crude and standardised figures", standardised.context),
+    Section("shortcuts", "Attributes that may give the finding away", shortcuts.context),
     Section("explanation", "Explained cases", explanation.context),
     Section("failures", "Failure cases", failures.context),
     Section("methods", "Methods", methods.context),
     Section("statements", "What only a person can state", statements.context),
+    Section("items", "Reporting items and their sources", items.context),
     Section("origin", "Model and provenance", origin.context),
 )
 

@@ -5,13 +5,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from medclassify import metrics
 from medclassify.audit.cells import Cell
 from medclassify.audit.facts import ReportFacts
 from medclassify.audit.report import phrases
+from medclassify.audit.report.figures import roc_figure
 from medclassify.audit.report.listing import share
-from medclassify.audit.report.views import TableView, Td, count_text, estimate_cell, unstable_foot, words
+from medclassify.audit.report.views import Panel, TableView, Td, count_text, estimate_cell, unstable_foot, words
 from medclassify.audit.results import AuditResult
-from medclassify.audit.words import LABELS, number, with_signs
+from medclassify.audit.words import LABELS, MASKED, estimate_text, number
 
 _RANKING = ("auroc", "auprc")
 _RATES = ("sensitivity", "specificity", "ppv", "npv")
@@ -19,9 +21,7 @@ _RATES = ("sensitivity", "specificity", "ppv", "npv")
 
 def context(result: AuditResult, facts: ReportFacts) -> dict[str, Any]:
     """How well the findings are told apart, overall."""
-    from medclassify.audit.report.panels import roc_panels  # matplotlib takes half a second to import
-
-    rocs = roc_panels(result, result.cells)
+    rocs = roc_panels(result)
     drawn = {name for name, _, _ in rocs}
     return {
         "performance_table": performance_table(result),
@@ -29,8 +29,22 @@ def context(result: AuditResult, facts: ReportFacts) -> dict[str, Any]:
         "rates_table": rates_table(result),
         "threshold_table": threshold_table(result, facts),
         "rocs": rocs,
-        "undrawn": ", ".join(name for name in result.table.findings if name not in drawn),
+        "undrawn": ", ".join(name for name in result.table.findings if name not in drawn and result.may_draw(name)),
+        "masked_below": result.masked_below,
     }
+
+
+def roc_panels(result: AuditResult) -> list[Panel]:
+    """A ROC curve for each finding whose AUROC is estimable: name, figure, caption."""
+    panels = []
+    for cell in (each.whole for each in result.cells):
+        row = result.estimate(cell.finding, "auroc")
+        if row is None or row.estimate.value is None or not result.may_draw(cell.finding):
+            continue
+        caption = f"AUROC {estimate_text(row.estimate, 'auroc', n_pos=cell.n_pos, n_neg=cell.n_neg)}"
+        curve = metrics.roc_curve_points(cell.positive, cell.score)
+        panels.append((cell.finding, roc_figure(cell.finding, curve, _operating(cell), caption), caption))
+    return panels
 
 
 def performance_table(result: AuditResult) -> TableView:
@@ -66,7 +80,7 @@ def threshold_table(result: AuditResult, facts: ReportFacts) -> TableView | None
     for cells in result.cells:
         cell, point = cells.whole.decided(), points.get(cells.whole.finding)
         origin = (
-            f"{_criterion(point.criterion)} on {point.split} ({point.n_pos:,} with finding)"
+            f"{phrases.criterion(point.criterion)} on {point.split} ({point.n_pos:,} with finding)"
             if point
             else "given with the table"
         )
@@ -75,7 +89,12 @@ def threshold_table(result: AuditResult, facts: ReportFacts) -> TableView | None
             np.count_nonzero(a & b)
             for a, b in ((called, cell.positive), (called, ~cell.positive), (~called, cell.positive), (~called, ~cell.positive))
         ]
-        texts = [_threshold(result.table.frame, cell), origin, *(count_text(int(count)) for count in counts)]
+        masked = any(count < result.masked_below for count in counts)
+        texts = [
+            _threshold(result.table.frame, cell),
+            origin,
+            *(MASKED if masked else count_text(int(count)) for count in counts),
+        ]
         rows.append(words([cell.finding, *texts]))
     head = ("Finding", "Threshold", "Chosen by", "Hits", "False alarms", "Missed", "Rightly negative")
     return TableView("Decisions at the frozen threshold", head, tuple(rows), kind="stack")
@@ -86,12 +105,17 @@ def _starred(result: AuditResult, metrics: tuple[str, ...]) -> str:
     return unstable_foot(rows, repeat=result.table.patients_repeat)
 
 
+def _operating(cell: Cell) -> tuple[float, float] | None:
+    """False and true positive rate of the decisions as given."""
+    decided = cell.decided()
+    if not decided.n_pos or not decided.n_neg:
+        return None
+    called = decided.decision == 1
+    return float(called[~decided.positive].mean()), float(called[decided.positive].mean())
+
+
 def _threshold(frame: pd.DataFrame, cell: Cell) -> str:
     given = frame.loc[frame["finding"] == cell.finding, "threshold"].dropna().unique()
     if given.size == 0:
         return "–"
     return number(float(given[0]), "auroc") if given.size == 1 else f"{given.size} thresholds"
-
-
-def _criterion(text: str) -> str:
-    return with_signs(text.replace(">=", "≥").replace("<=", "≤"))

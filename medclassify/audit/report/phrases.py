@@ -5,7 +5,7 @@ from typing import Any
 
 from medclassify.audit.facts import ReportFacts
 from medclassify.audit.results import AuditResult
-from medclassify.audit.words import estimate_text, number
+from medclassify.audit.words import estimate_text, number, with_signs
 
 _STATEMENTS = {
     "intended_use": "Intended use",
@@ -14,6 +14,7 @@ _STATEMENTS = {
     "reference_standard": "How the labels were made (reference standard)",
     "ethics": "Ethics approval",
     "limits": "Known limits",
+    "gap_meaning": "What a gap between subgroups means in this clinic",
     "owner": "Owner and contact",
 }
 
@@ -22,7 +23,7 @@ def opening(result: AuditResult, facts: ReportFacts) -> str:
     """The first sentence: what was tested on what."""
     frame = result.table.frame
     samples, patients = int(frame["sample_id"].nunique()), int(frame["patient_id"].nunique())
-    names, tested = listed(result.table.findings, most=5), counted(samples, "image" if facts.model else "sample")
+    names, tested = listed(result.table.findings, 5, "findings"), counted(samples, "image" if facts.model else "sample")
     whose = f" of {counted(patients, 'patient')}" if patients != samples else ""
     if not facts.model:
         return f"Given scores for {names} on {tested}{whose}; the model behind them is not known to this report."
@@ -110,6 +111,11 @@ def sanity(result: Mapping[str, Any] | None) -> dict[str, str]:
     }
 
 
+def criterion(text: str) -> str:
+    """How a threshold was chosen: ``sensitivity >= 0.90`` as ``sensitivity ≥ 0.90``."""
+    return with_signs(text.replace(">=", "≥").replace("<=", "≤"))
+
+
 def statement_title(name: str) -> str:
     """The heading of a statement that only a person can make."""
     return _STATEMENTS.get(name, name.replace("_", " ").capitalize())
@@ -120,10 +126,10 @@ def counted(count: int, noun: str) -> str:
     return f"{count:,} {noun}" + ("" if count == 1 else "s")
 
 
-def listed(names: Sequence[str], most: int) -> str:
+def listed(names: Sequence[str], most: int, noun: str = "") -> str:
     """``a, b and c``, or the first few and how many more."""
     if len(names) > most:
-        return f"{', '.join(names[:most])} and {len(names) - most} more findings"
+        return f"{', '.join(names[:most])} and {len(names) - most} more{f' {noun}' if noun else ''}"
     return " and ".join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else names[0]
 
 

@@ -7,9 +7,10 @@ from typing import Any
 from medclassify.audit.facts import ReportFacts
 from medclassify.audit.gap_row import GapRow, GapVerdict
 from medclassify.audit.report import phrases
+from medclassify.audit.report.checks import calibration_sentence, checks_table
 from medclassify.audit.report.views import TableView, Td, count_text, estimate_cell, gap_line, shown, unstable_foot
 from medclassify.audit.results import AuditResult
-from medclassify.audit.words import LABELS, calibration_words, estimate_text, span
+from medclassify.audit.words import LABELS, estimate_text, span
 from medclassify.records import Estimate
 
 _MOST_LINES = 6
@@ -47,7 +48,7 @@ def context(result: AuditResult, facts: ReportFacts) -> dict[str, Any]:
         "opening": phrases.opening(result, facts),
         "headline": headline(result, facts),
         "findings_table": findings_table(result),
-        "verdict_sentence": verdict_sentence(result),
+        "checks_table": checks_table(result, facts),
         "failures": worst,
         "more_failures": more_failures,
         "warnings": first,
@@ -128,27 +129,6 @@ def findings_table(result: AuditResult) -> TableView:
     return TableView("Results on the test set, with 95 % intervals", tuple(head), tuple(rows), foot=foot, kind="stack")
 
 
-def calibration_sentence(result: AuditResult, finding: str) -> str:
-    """Calibration of one finding in words."""
-    rows = (result.estimate(finding, name) for name in ("calibration_intercept", "calibration_slope", "oe_ratio", "ece"))
-    return calibration_words({row.metric: row.estimate for row in rows if row is not None})
-
-
-def verdict_sentence(result: AuditResult) -> str:
-    """What the subgroup comparisons say, and what they do not."""
-    if not result.reference_gaps:
-        return "No attribute was given, so nothing can be said about subgroups."
-    verdicts, holding = result.verdicts, sum(row.holds for row in result.reference_gaps if row.verdict is GapVerdict.FAIL)
-    attributes = ", ".join(shown(attribute) for attribute in result.table.attributes)
-    text = f"By {attributes}; margin ±{100 * result.margin:g} points: {verdicts['FAIL']} FAIL"
-    if verdicts["FAIL"]:
-        text += f" ({holding} hold after Holm’s adjustment)"
-    text += f", {verdicts['INSUFFICIENT']} INSUFFICIENT, {verdicts['PASS']} PASS. "
-    if verdicts["INSUFFICIENT"]:
-        text += "INSUFFICIENT means that the sample cannot tell; it does not mean that the groups are alike."
-    return text
-
-
 def failures(result: AuditResult, most: int = _MOST_LINES) -> tuple[list[str], int]:
     """The largest gaps beyond the margin in words, and how many more there are."""
     failed = [row for row in result.reference_gaps if row.verdict is GapVerdict.FAIL]
@@ -192,7 +172,7 @@ def _confounding_lines(result: AuditResult) -> list[str]:
         )
         lines.append(
             f"Prevalence differs much between subgroups, but that may be chance in a sample of this size (p ≥ .05): {names}. "
-            "Whether the attribute gives the finding away is not shown either way; see Subgroups."
+            "Whether the attribute gives the finding away is not shown either way."
         )
     return lines
 

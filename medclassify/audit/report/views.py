@@ -3,9 +3,14 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from markupsafe import Markup
+
 from medclassify.audit.gap_row import GapRow, GapVerdict
 from medclassify.audit.words import MASKED, RATES, estimate_text, gap_text, number, with_signs
 from medclassify.records import EstimateRow, Status
+
+Panel = tuple[str, Markup, str]
+"""A picture among others of its kind: the finding, the picture, its caption."""
 
 SYMBOLS = {GapVerdict.PASS: "✓", GapVerdict.FAIL: "✕", GapVerdict.INSUFFICIENT: "○"}
 
@@ -47,18 +52,6 @@ class TableView:
         """Which columns hold words (left-aligned) and not numbers."""
         places = range(1, len(self.head))
         return (True, *(all(_wordy(row[place]) for row in self.rows if len(row) > place) for place in places))
-
-
-@dataclass(frozen=True, slots=True)
-class ForestRow:
-    """One line of a forest plot: a heading (no value), an estimate with limits, or a reason why there is none."""
-
-    label: str
-    text: str = ""
-    value: float | None = None
-    low: float | None = None
-    high: float | None = None
-    unstable: bool = False
 
 
 def verdict_chip(verdict: GapVerdict) -> Chip:
@@ -125,5 +118,5 @@ def count_text(value: int | None) -> str:
 
 def _wordy(cell: Td) -> bool:
     if cell.kind:
-        return cell.kind == "words"
+        return "words" in cell.kind
     return not any(letter.isdigit() for letter in cell.text[:2]) and not cell.text.startswith((".", "−", "+", "–", "<"))

@@ -31,7 +31,7 @@ def _audit(arguments: argparse.Namespace, overrides: Sequence[str]) -> None:
 
     result, out = audit(arguments.run, arguments.predictions, attributes, arguments.out, arguments.exclude_patients)
     print(auroc_table(result))
-    print(f"wrote {out}/report.html, estimates.csv, gaps.csv and audit.json")
+    print(f"wrote {out}/report.html, model_card.md, estimates.csv, gaps.csv and audit.json")
     print(f"next: open {out}/report.html")
 
 

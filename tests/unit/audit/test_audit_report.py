@@ -100,10 +100,11 @@ def write(tmp_path: Path) -> Callable[..., Page]:
     return run
 
 
-def test_four_files_are_written_and_agree(make_predictions, tmp_path: Path) -> None:
+def test_the_files_are_written_and_agree(make_predictions, tmp_path: Path) -> None:
     result = write_audit(tmp_path / "deep" / "audit", make_predictions(300), full_facts(), attributes=["sex"], bootstrap=100)
     folder = tmp_path / "deep" / "audit"
-    assert sorted(path.name for path in folder.iterdir()) == ["audit.json", "estimates.csv", "gaps.csv", "report.html"]
+    names = ["audit.json", "estimates.csv", "gaps.csv", "model_card.md", "report.html"]
+    assert sorted(path.name for path in folder.iterdir()) == names
     estimates, gaps = pd.read_csv(folder / "estimates.csv"), pd.read_csv(folder / "gaps.csv")
     facts = json.loads((folder / "audit.json").read_text())
     assert len(estimates) == len(result.estimates)
@@ -145,9 +146,11 @@ def test_the_page_is_well_formed_and_loads_nothing(make_predictions, write) -> N
 
 def test_every_figure_and_table_says_what_it_is(make_predictions, write) -> None:
     page = write(make_predictions(300), full_facts(explanations=(ExplainedCase("s1", "Effusion", 1, 0.9, 0.3, png()),)))
-    pictures = [attributes for tag, attributes in page.tags if tag == "svg"]
+    drawn = [attributes for tag, attributes in page.tags if tag == "svg"]
+    pictures = [attributes for attributes in drawn if attributes.get("aria-hidden") != "true"]
     ids = {attributes.get("id") for _, attributes in page.tags}
-    assert len(pictures) == 2 * 3 + 1  # ROC, reliability and forest of two findings, learning curve
+    assert len(pictures) == 2 * 3 + 2  # ROC, reliability and decision curve of two findings, flow, learning curve
+    assert {attributes["class"] for attributes in drawn if attributes not in pictures} == {"interval"}  # said in its cell
     for picture in pictures:
         assert picture["role"] == "img"
         assert set((picture["aria-labelledby"] or "").split()) <= ids
@@ -219,12 +222,16 @@ def test_a_map_is_never_shown_without_its_sanity_check(make_predictions, write) 
     assert "Explained cases" not in write(predictions, full_facts()).text
 
 
+def stated_part(page: Page) -> str:
+    return page.text[page.text.rindex("What only a person can state") : page.text.rindex("Reporting items and their sources")]
+
+
 def test_what_nobody_stated_is_not_provided(make_predictions, write) -> None:
     predictions = make_predictions(100, findings=("Effusion",))
-    assert write(predictions, full_facts()).text.count("NOT PROVIDED") == 7
+    assert stated_part(write(predictions, full_facts())).count("NOT PROVIDED") == 8
     stated = HumanStatements(intended_use="Triage of chest radiographs.", owner="Dr. A")
-    text = write(predictions, full_facts(statements=stated)).text
-    assert text.count("NOT PROVIDED") == 5
+    text = stated_part(write(predictions, full_facts(statements=stated)))
+    assert text.count("NOT PROVIDED") == 6
     assert "Triage of chest radiographs." in text
 
 
@@ -300,7 +307,7 @@ def test_no_program_key_is_shown_and_no_blank_reads_as_a_refusal(make_prediction
         "Licence NOT PROVIDED", "images by pixels: not compared.",
     ):  # fmt: skip
         assert words in page.text
-    assert page.text.count("Consent NOT PROVIDED") == 2
+    assert page.text.count("Consent NOT PROVIDED") == 3
     before_config = page.text[: page.text.index("Configuration as run")]
     assert re.findall(r"\b[a-z]+_[a-z_]+\b", before_config.replace("efficientnet_b0", "")) == []
     assert "data.source folder" in page.text  # as the file calls it
@@ -339,7 +346,7 @@ def test_a_large_difference_is_never_folded_away_and_never_called_none(make_pred
     predictions["target"] = [1, 1] * 5 + [1, 0] * 6 + [0, 0] * 13  # 11 of 24 in AP, 5 of 24 in PA: p = .07
     page = write(predictions, full_facts(), ("view",))
     assert "? may be chance" in page.text
-    assert "is not shown either way; see Subgroups" in page.text[: page.text.index("Data and flow")]
+    assert "is not shown either way" in page.text[: page.text.index("Data and flow")]
     assert "no large difference" not in page.text
     assert "strong difference" not in page.text
     both = write(predictions, full_facts(), ("view", "sex")).text
@@ -415,7 +422,7 @@ def test_a_file_that_cannot_be_written_is_said(make_predictions, tmp_path: Path)
 def test_the_same_input_gives_the_same_files(make_predictions, tmp_path: Path) -> None:
     for name in ("a", "b"):
         write_audit(tmp_path / name, make_predictions(120), full_facts(), attributes=["sex"], bootstrap=100)
-    for name in ("report.html", "estimates.csv", "gaps.csv", "audit.json"):
+    for name in ("report.html", "model_card.md", "estimates.csv", "gaps.csv", "audit.json"):
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
 
 

@@ -66,6 +66,22 @@ def test_reliability_bands_widen_for_repeated_patients():
     assert ((together.ci_high - together.ci_low) > 1.5 * (apart.ci_high - apart.ci_low)).all()
 
 
+def test_the_corp_curve_never_falls_and_keeps_the_prevalence():
+    rng = np.random.default_rng(0)
+    p = np.round(rng.random(400), 2)
+    y = rng.random(400) < p**2
+    curve = metrics.corp_curve(y, p)
+    assert (np.diff(curve.probability) > 0).all()
+    assert (np.diff(curve.observed) >= 0).all()
+    assert curve.observed[np.searchsorted(curve.probability, p)].mean() == pytest.approx(y.mean())
+
+
+def test_the_corp_curve_pools_what_falls():
+    assert metrics.corp_curve([1, 0, 1], [0.1, 0.2, 0.9]).observed.tolist() == [0.5, 0.5, 1.0]
+
+
 def test_no_sample_has_no_diagram():
+    with pytest.raises(MetricError, match="at least one sample for a reliability diagram; received none"):
+        metrics.corp_curve([], [])
     with pytest.raises(MetricError, match="at least one sample for a reliability diagram; received none"):
         metrics.reliability_bins([], [])
