@@ -1,5 +1,6 @@
 """Statistics on arrays: every number with an interval, its method, and whether it may be believed."""
 
+from medclassify.metrics.agreement import cohen_kappa, fleiss_kappa, gwet_ac1
 from medclassify.metrics.auprc import auprc, auprc_cells
 from medclassify.metrics.auroc import auroc, auroc_covariance
 from medclassify.metrics.bootstrap import draw_patients, percentiles, replicate, replicate_ratios
@@ -18,6 +19,7 @@ from medclassify.metrics.multiplicity import SimultaneousIntervals, adjusted_p, 
 from medclassify.metrics.net_benefit import DecisionCurve, decision_curve
 from medclassify.metrics.newcombe import newcombe_interval, rate_gaps
 from medclassify.metrics.observed_expected import oe_ratio
+from medclassify.metrics.obuchowski_rockette import ReaderStudy, obuchowski_rockette, reader_study
 from medclassify.metrics.paired import delong_paired
 from medclassify.metrics.proportions import clopper_pearson, wilson
 from medclassify.metrics.rates import RATES, rates
@@ -35,6 +37,7 @@ __all__ = [
     "CorpCurve",
     "DecisionCurve",
     "Gap",
+    "ReaderStudy",
     "ReliabilityBins",
     "RocPoints",
     "SimultaneousIntervals",
@@ -52,6 +55,7 @@ __all__ = [
     "calibration_intercept",
     "calibration_slope",
     "clopper_pearson",
+    "cohen_kappa",
     "corp_curve",
     "cross_aurocs",
     "debiased_calibration_error",
@@ -62,15 +66,19 @@ __all__ = [
     "ece",
     "equalised_odds_difference",
     "expected_auroc_interval",
+    "fleiss_kappa",
+    "gwet_ac1",
     "hand_till",
     "labelled",
     "max_t",
     "newcombe_interval",
+    "obuchowski_rockette",
     "oe_ratio",
     "patient_codes",
     "percentiles",
     "rate_gaps",
     "rates",
+    "reader_study",
     "reliability_bins",
     "replicate",
     "replicate_ratios",
