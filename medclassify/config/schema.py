@@ -298,9 +298,14 @@ class ReviewConfig:
 
     Args:
         port: Port on the loopback address.
+        store: Where readings are kept: a SQLite file, or ``postgresql+psycopg://user@host/database`` (its password in
+            PGPASSWORD or ~/.pgpass); ``reviews.sqlite`` in the run when left out.
+        idle_minutes: A signed-in session ends after this long without use.
     """
 
     port: int = 8501
+    store: str | None = None
+    idle_minutes: int = 30
 
 
 @dataclass(frozen=True)

@@ -132,6 +132,10 @@ def validate(config: Config, where: str) -> None:
         (config.audit.margin > 0, f"audit.margin must be above 0, received {config.audit.margin}"),
         (config.audit.bootstrap >= 100, f"audit.bootstrap must be at least 100, received {config.audit.bootstrap}"),
         (1024 <= config.review.port <= 65535, f"review.port must be 1024–65535, received {config.review.port}"),
+        (
+            1 <= config.review.idle_minutes <= 1440,
+            f"review.idle_minutes must be 1–1440, received {config.review.idle_minutes}",
+        ),
     ]
     for holds, message in checks:
         if not holds:

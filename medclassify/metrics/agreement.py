@@ -37,9 +37,9 @@ def cohen_kappa(first: ArrayLike, second: ArrayLike, *, patients: Patients = Non
     Example:
         >>> found = cohen_kappa([0, 0, 1, 1] * 10, [0, 0, 1, 0] * 10)
         >>> f"{found.value:.2f} ({found.ci_low:.2f} to {found.ci_high:.2f})"
-        '0.50 (0.25 to 0.75)'
+        '0.50 (0.26 to 0.74)'
     """
-    ratings = _ratings([first, second])
+    ratings = _ratings([np.asarray(first), np.asarray(second)])
     if (ratings < 0).any():
         raise MetricError("kappa needs an answer of both readers for each sample. Leave out samples that one has not read.")
     counts = _counts(ratings)
@@ -158,7 +158,7 @@ def _estimate(value: float, pull: NDArray[np.float64], patients: Patients, level
     return Estimate(value, low, high, "delta, patients" if codes is not None else "delta", status, join_notes(counted, *beyond))
 
 
-def _ratings(ratings: ArrayLike) -> NDArray[np.int64]:
+def _ratings(ratings: ArrayLike | list[NDArray[np.int64]]) -> NDArray[np.int64]:
     table = np.asarray(ratings)
     if table.ndim != 2 or table.dtype.kind not in "biu":
         raise MetricError(

@@ -40,6 +40,16 @@ class SampleIndex:
         if unknown:
             raise ReviewError(f"{len(unknown)} samples are not in this run (first: {unknown[0]!r}). Choose from the worklist.")
 
+    def rows(self, sample_id: str) -> pd.DataFrame:
+        """The predictions of a sample, one row a finding.
+
+        Raises:
+            ReviewError: The run does not hold it.
+        """
+        self.require([sample_id])
+        (place,) = self.places([sample_id])
+        return self._run.predictions.iloc[self._rows[self._starts[place] : self._starts[place + 1]]]
+
     def items(self, sample_id: str) -> tuple[ReviewItem, ...]:
         """What the model says of a sample, one item a finding.
 

@@ -12,6 +12,7 @@ from medclassify.config import load_config
 from medclassify.errors import CalibrationError, ReviewError
 from medclassify.review.explanations import StoredExplanations, read_explanations
 from medclassify.review.items import attribute_columns, check_predictions
+from medclassify.review.store import ReviewStore
 from medclassify.runs import RunLayout
 from medclassify.runs.provenance import read_provenance
 
@@ -87,6 +88,20 @@ def open_review_run(root: Path | str, excluded: Collection[str] = ()) -> ReviewR
         doubts=_doubts(layout.model / "model.json", predictions, str(layout.predictions)),
         explanations=read_explanations(layout.explain),
     )
+
+
+def open_review_store(layout: RunLayout, url: str | None = None) -> ReviewStore:
+    """Opens the store of a run's readings, and makes it where it does not exist.
+
+    Args:
+        layout: The run.
+        url: A file or URL; what the run's config says (``review.store``) when left out, and else ``reviews.sqlite`` in the run.
+
+    Raises:
+        ReviewError: What is there is no review store, or it cannot be reached.
+        StorageError: It cannot be written.
+    """
+    return ReviewStore(url or load_config(layout.config).review.store or layout.reviews)
 
 
 def _model_fingerprint(layout: RunLayout, facts: Mapping[str, Any]) -> str:
