@@ -5,11 +5,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from medclassify.errors import ReviewError
-from medclassify.metrics import rates, score_shift
-from medclassify.metrics.cells import MIN_DENOMINATOR, not_estimable
+from medclassify.metrics import MIN_DENOMINATOR
+from medclassify.metrics.score_shift import score_shift
 from medclassify.records import Presence
 from medclassify.review.source import ReviewRun
-from medclassify.review.statistics import ALL
+from medclassify.review.statistics import ALL, share
 from medclassify.review.worklist import MISSING
 
 
@@ -66,18 +66,9 @@ def _compare(reference: pd.DataFrame, answers: pd.DataFrame, attributes: list[st
     n = len(samples)
     calls = (answers["final_presence"] != Presence.ABSENT.value).to_numpy(bool)
     differs = calls != answers["decision"].to_numpy(bool)
-    found = (
-        rates(np.ones(len(answers)), differs, patients=answers["patient_id"].tolist())["sensitivity"]
-        if n
-        else not_estimable("n=0")
-    )
-    row: dict[str, object] = {
-        "n": n,
-        "disagreement": found.value,
-        "ci_low": found.ci_low,
-        "ci_high": found.ci_high,
-        "drifted": False,
-    }
+    found = share(differs, answers["patient_id"].tolist())
+    row: dict[str, object] = {"n": n, "drifted": False}
+    row |= {"disagreement": found.value, "ci_low": found.ci_low, "ci_high": found.ci_high}
     if n < MIN_DENOMINATOR:
         return row
     shift = score_shift(
