@@ -57,7 +57,7 @@ def test_automation_counts_who_moved_among_those_who_could() -> None:
     away = only(found, reader="ida", measure="switched_from_model")
     assert (away["n"], away["value"]) == (32, 0)
     both = only(found, reader="all", measure="misled")
-    assert (both["n"], both["value"]) == (16, 0.5)
+    assert (both["n"], both["note"]) == (16, "n=16 of 8 patients")  # two readers of one patient are not two patients
     assert set(found["measure"]) == set(AUTOMATION)
 
 
