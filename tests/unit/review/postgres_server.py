@@ -15,12 +15,10 @@ import pytest
 def postgres(folder: Path) -> Iterator[str]:
     """Starts a server on loopback; yields the URL of its empty database. Skips where PostgreSQL is not installed."""
     pytest.importorskip("psycopg", reason="no psycopg: pip install 'medclassify[postgresql]'")
-    programs = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb")) or [
-        Path(found) for found in [shutil.which("initdb")] if found
-    ]
-    if not programs:
+    packaged = [str(path) for path in sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))]
+    program = packaged[-1] if packaged else shutil.which("initdb")
+    if program is None:
         pytest.skip("no PostgreSQL: install the postgresql package")
-    programs_folder = programs[-1].parent
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -38,21 +36,9 @@ def postgres(folder: Path) -> Iterator[str]:
         done = subprocess.run([*as_user, *words], capture_output=True, text=True, check=False, cwd="/", timeout=120)
         assert done.returncode == 0, done.stdout + done.stderr
 
-    run(
-        str(programs_folder / "initdb"),
-        "-D",
-        str(data),
-        "-U",
-        "reviewer",
-        "-A",
-        "trust",
-        "--no-sync",
-        "-E",
-        "UTF8",
-        "--locale=C",
-    )
+    run(program, "-D", str(data), "-U", "reviewer", "-A", "trust", "--no-sync", "-E", "UTF8", "--locale=C")
     options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={data} -c fsync=off"
-    control = str(programs_folder / "pg_ctl")
+    control = str(Path(program).with_name("pg_ctl"))
     run(control, "-D", str(data), "-w", "-l", str(data / "log"), "-o", options, "start")
     try:
         yield f"postgresql+psycopg://reviewer@127.0.0.1:{port}/postgres"

@@ -89,12 +89,8 @@ def test_processes_lose_and_double_nothing_when_some_are_killed(url: str, reposi
     assert writers[0].stdout is not None
     confirmed = [int(writers[0].stdout.readline()) for _ in range(5)]
     writers[0].kill()
-    confirmed += [
-        int(line)
-        for process in writers
-        for line in process.communicate(timeout=200)[0].splitlines(keepends=True)
-        if line.endswith("\n")
-    ]
+    printed = [process.communicate(timeout=200)[0].splitlines(keepends=True) for process in writers]
+    confirmed += [int(line) for lines in printed for line in lines if line.endswith("\n")]
     store = ReviewStore(url)
     events = store.events()
     assert set(confirmed) <= {event.number for event in events}
@@ -119,7 +115,8 @@ def test_a_connection_that_was_lost_is_made_again(url: str) -> None:
     store.append("opened", "Dr Ida", {})
     with make_engine(sa.make_url(url), 5).begin() as connection:
         connection.exec_driver_sql(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname = current_database()"
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE pid <> pg_backend_pid() AND datname = current_database()"
         )
     assert store.append("opened", "Dr Ida", {}).number == 2
     with store.reading() as connection:
