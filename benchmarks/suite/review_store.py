@@ -1,4 +1,4 @@
-"""Readings of many at once: what is lost or doubled when processes are killed, and how long a queue of 100,000 samples takes."""
+"""Readings of many at once: what is lost or doubled when processes are killed, and how long a long queue takes."""
 
 import os
 import random
@@ -140,17 +140,15 @@ def _counted(key: str, store: ReviewStore, confirmed: Counter[tuple[str, str]], 
     check = store.verify()
     broken = 1 if check.broken else 0
     note = (
-        f"{READERS} processes, {wanted} decisions of 4 steps each, {2 * READERS} kills: {lost} lost, {doubled} doubled, chain of "
-        f"{check.count} lines {check.broken or 'intact'}; {wanted / seconds:.1f} decisions/s, starts included"
+        f"{READERS} processes, {wanted} decisions of 4 steps each, {2 * READERS} kills: {lost} lost, {doubled} doubled, "
+        f"chain of {check.count} lines {check.broken or 'intact'}; {wanted / seconds:.1f} decisions/s, starts included"
     )
     value = float(lost + doubled + broken)
     return Measure(key, value, 0.0, "lower", note, value, value)
 
 
 def _start(place: str, reader: str, each: int) -> "subprocess.Popen[str]":
-    program = (
-        "import sys; from benchmarks.suite.review_store import read_all; read_all(sys.argv[1], sys.argv[2], int(sys.argv[3]))"
-    )
+    program = "import sys; from benchmarks.suite.review_store import read_all; read_all(*sys.argv[1:3], int(sys.argv[3]))"
     return subprocess.Popen([sys.executable, "-c", program, place, reader, str(each)], stdout=subprocess.PIPE, text=True)
 
 
@@ -167,7 +165,7 @@ def _queue(samples: int) -> Measure:
         next_sample(queues.queue(who))
         times.append(1000 * (time.perf_counter() - started))
     middle = sorted(times)[5]
-    note = f"{samples} samples of {len(_FINDINGS)} findings: the queue after a step, and the next sample; the first one {first:.2f} s"
+    note = f"{samples} samples of {len(_FINDINGS)} findings: queue after a step, and next sample; the first one {first:.2f} s"
     return Measure("queue_ms", middle, 150.0, "lower", note, min(times), max(times))
 
 

@@ -58,16 +58,6 @@ class SampleIndex:
         """
         return self._of(sample_id)[0]
 
-    def rows(self, sample_id: str) -> pd.DataFrame:
-        """The rows of a sample in the predictions table, one a finding.
-
-        Raises:
-            ReviewError: The run does not hold it.
-        """
-        self.require([sample_id])
-        (place,) = self.places([sample_id])
-        return self._run.predictions.iloc[self._rows[self._starts[place] : self._starts[place + 1]]]
-
     def item(self, sample_id: str) -> str:
         """SHA-256 over the fingerprints of the sample's items, hex.
 

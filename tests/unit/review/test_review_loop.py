@@ -54,7 +54,8 @@ def run(images: Path, tmp_path: Path) -> Path:
         [
             {
                 "sample_id": row["sample_id"], "patient_id": row["patient_id"], "finding": finding, "target": row[finding],
-                "logit": 0.0, "prob_raw": p, "prob_cal": p, "threshold": t, "decision": p >= t, "split": row["split"], "view": "PA",
+                "logit": 0.0, "prob_raw": p, "prob_cal": p, "threshold": t, "decision": p >= t,
+                "split": row["split"], "view": "PA",
             }
             for _, row in frame.iterrows()
             for finding, p, t in (("effusion", 0.9, 0.3), ("nodule", 0.1, 0.5))
