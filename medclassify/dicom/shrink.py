@@ -6,7 +6,6 @@ arithmetic is done on a small image. Where it is not (tables, SIGMOID, colour), 
 """
 
 from collections.abc import Callable
-from functools import cache, partial
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -153,7 +152,12 @@ def _along(
         span = line.values(ends)
     elif line.ends is not None:
         ends = line.stored(line.ends)
-    extremes = cache(partial(_extremes, stored, mask))
+
+    def extremes() -> tuple[int, int]:
+        if mask is not None:
+            return extremes_of(pixels, ~mask)
+        return stored.extremes or extremes_of(pixels)
+
     clip, whole = _clipping(stored, ends, extremes, mask, padding, line.dark_is_high)
     name = Fingerprint(pixels)
 
@@ -175,15 +179,11 @@ def _along(
     return Shrunk(finish(values, parsed, header, window), name.name(stored.reduction))
 
 
-def _extremes(stored: Stored, mask: NDArray[np.bool_] | None) -> tuple[int, int]:
-    if mask is not None:
-        return extremes_of(stored.pixels, ~mask)
-    return stored.extremes or extremes_of(stored.pixels)
-
-
 def _varies(pixels: NDArray[Any], mask: NDArray[np.bool_] | None) -> bool:
     """Whether a look at one row shows already that the image is not constant."""
     middle = len(pixels) // 2
+    if mask is None and pixels[middle, 0] != pixels[middle, -1]:
+        return True
     row = pixels[middle] if mask is None else pixels[middle][~mask[middle]]
     return bool((row != row[:1]).any())
 
