@@ -1,7 +1,8 @@
 """Attribute columns to subgroups: bands for ages, quarters for other numbers, blanks as a group of their own."""
 
 import re
-from itertools import pairwise
+from collections.abc import Sequence
+from itertools import pairwise, product
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,7 @@ MISSING = "missing"
 MAX_LEVELS = 12
 _AGES = {"age", "age_years", "patient_age"}
 _OTHER = "other"
+_AND = ", "
 
 
 def subgroup_levels(column: pd.Series, name: str, notes: list[str]) -> tuple[pd.Series, tuple[str, ...]]:
@@ -41,6 +43,26 @@ def subgroup_levels(column: pd.Series, name: str, notes: list[str]) -> tuple[pd.
     text = text.astype("string").where(given, MISSING).fillna(MISSING).replace("", MISSING)
     text = _largest_levels(text, name, notes)
     return text.astype(object), _ordered(text, column)
+
+
+def crossed_levels(columns: Sequence[pd.Series], levels: Sequence[Sequence[str]]) -> tuple[pd.Series, tuple[str, ...]]:
+    """Names the crossed subgroup of every row: ``F, 18-39``.
+
+    Args:
+        columns: Subgroups by one attribute each, text of length N.
+        levels: Their levels, in reading order.
+
+    Returns:
+        Text of length N, and those levels that occur, in the order of the first attribute, then of the second.
+    """
+    text = columns[0].str.cat(list(columns[1:]), sep=_AND)
+    present = set(text)
+    return text.astype(object), tuple(name for name in map(_AND.join, product(*levels)) if name in present)
+
+
+def complete(level: str) -> bool:
+    """A subgroup in which nothing is missing, for crossed ones in neither part."""
+    return MISSING not in level.split(_AND)
 
 
 def natural_key(text: str) -> tuple[tuple[int, float | str], ...]:

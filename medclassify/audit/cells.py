@@ -70,12 +70,16 @@ class FindingCells:
         groups: Attribute → subgroup → its samples; subgroups may be empty.
         masked: Samples without a usable label.
         n_patients: Patients in the whole table, for resampling.
+        rows: intp (n,), where the labelled samples stand in the table.
+        members: Attribute → intp (n,), the number of each labelled sample's subgroup.
     """
 
     whole: Cell
     groups: dict[str, dict[str, Cell]]
     masked: int
     n_patients: int
+    rows: NDArray[np.intp]
+    members: dict[str, NDArray[np.intp]]
 
 
 def finding_cells(table: AuditTable) -> Iterator[FindingCells]:
@@ -94,11 +98,16 @@ def finding_cells(table: AuditTable) -> Iterator[FindingCells]:
             rows["decision"].to_numpy(dtype=np.float64),
             codes[labelled].astype(np.intp),
         )
-        groups = {
-            attribute: {level: _cut(whole, rows[attribute].to_numpy() == level, attribute, level) for level in levels}
+        members = {
+            attribute: pd.Categorical(rows[attribute], categories=list(levels)).codes.astype(np.intp)
             for attribute, levels in table.levels.items()
         }
-        yield FindingCells(whole, groups, int(of_finding.sum() - labelled.sum()), len(patients))
+        groups = {
+            attribute: {level: _cut(whole, members[attribute] == k, attribute, level) for k, level in enumerate(levels)}
+            for attribute, levels in table.levels.items()
+        }
+        masked = int(of_finding.sum() - labelled.sum())
+        yield FindingCells(whole, groups, masked, len(patients), np.flatnonzero(labelled), members)
 
 
 def _cut(whole: Cell, rows: NDArray[np.bool_], attribute: str, level: str) -> Cell:

@@ -13,8 +13,10 @@ from scipy import special
 
 from medclassify import metrics
 from medclassify.audit.cells import Cell, finding_cells
+from medclassify.audit.replicates import Replicates, ranked, replicate_table
 from medclassify.audit.table import AuditTable
 from medclassify.audit.words import estimate_text, number, p_value
+from medclassify.metrics.ranks import placements
 from medclassify.records import Estimate, Status
 
 ALARM_RATIO = 2.0
@@ -87,22 +89,26 @@ class Confounding:
         )
 
 
-def confounding_rows(table: AuditTable, *, bootstrap: int, seed: int) -> list[Confounding]:
-    """Looks at every finding and attribute.
+def confounding_rows(
+    table: AuditTable, *, bootstrap: int, seed: int, replicates: Replicates | None = None
+) -> list[Confounding]:
+    """Looks at every finding and attribute; crossed ones are left out, for their parts tell.
 
     Args:
         table: The checked predictions.
         bootstrap: Patient resamples of the AUROC within levels.
         seed: Their seed.
+        replicates: Of the table's figures, where they are at hand.
     """
-    pairs = [
-        (each.whole, attribute, [cell for cell in groups.values() if cell.n], each.n_patients)
-        for each in finding_cells(table)
-        if each.whole.n
-        for attribute, groups in each.groups.items()
-    ]
-    within = _within([(levels, n_patients) for _, _, levels, n_patients in pairs], bootstrap, seed)
-    return [_row(whole, attribute, levels, one) for (whole, attribute, levels, _), one in zip(pairs, within, strict=True)]
+    cells = list(finding_cells(table))
+    drawn = replicates or replicate_table(table, cells, standardise=(), bootstrap=bootstrap, seed=seed)
+    rows = []
+    for each in cells:
+        for attribute, groups in each.groups.items():
+            levels = [cell for cell in groups.values() if cell.n]
+            if each.whole.n and attribute not in table.intersections:
+                rows.append(_row(each.whole, attribute, levels, within_levels(levels, drawn)))
+    return rows
 
 
 def prevalence_p(levels: Sequence[Cell]) -> float | None:
@@ -147,57 +153,34 @@ def _alone(levels: Sequence[Cell]) -> Estimate:
     return metrics.auroc(positive, share, patients=np.concatenate([cell.patients for cell in levels]))
 
 
-def _within(cuts: Sequence[tuple[Sequence[Cell], int]], bootstrap: int, seed: int) -> list[Estimate]:
-    """The AUROC within levels of each cut of a finding by an attribute; patients are drawn once for all."""
-    statistics: dict[int, WithinLevels] = {}
-    for place, (levels, n_patients) in enumerate(cuts):
-        if min(_mixed_counts(levels)) >= metrics.MIN_CELL:
-            statistics[place] = WithinLevels([cell for cell in levels if cell.n_pos and cell.n_neg], n_patients)
-    n_patients = max((n for _, n in cuts), default=0)
-    drawn = metrics.replicate(list(statistics.values()), n_patients, resamples=bootstrap, seed=seed)
-    rows = dict(zip(statistics, drawn, strict=True))
-    return [
-        _with_interval(levels, statistics[place], rows[place]) if place in rows else _too_few(levels)
-        for place, (levels, _) in enumerate(cuts)
-    ]
-
-
-def _with_interval(levels: Sequence[Cell], statistic: "WithinLevels", drawn: NDArray[np.float64]) -> Estimate:
-    found = metrics.percentiles(drawn)
+def within_levels(levels: Sequence[Cell], replicates: Replicates) -> Estimate:
+    """AUROC over pairs of the same level: the levels' AUROCs weighted by their pairs, here and on every resample."""
     n_pos, n_neg = _mixed_counts(levels)
+    if min(n_pos, n_neg) < metrics.MIN_CELL:
+        note = f"n_pos={n_pos}" if n_pos <= n_neg else f"n_neg={n_neg}"
+        return Estimate(None, None, None, "", Status.NOT_ESTIMABLE, note)
+    mixed = [cell for cell in levels if ranked(cell)]
+    areas = np.array([placements(cell.positive, cell.score).auroc for cell in mixed])[:, None]
+    pairs = np.array([cell.n_pos * cell.n_neg for cell in mixed], dtype=np.float64)[:, None]
+    drawn = {name: np.stack([_of(replicates, cell, name) for cell in mixed]) for name in ("auroc", "n_pos", "n_neg")}
+    found = metrics.percentiles(_weighted(drawn["auroc"], drawn["n_pos"] * drawn["n_neg"]))
     status = Status.OK if min(n_pos, n_neg) >= metrics.STABLE_CELL else Status.UNSTABLE
-    return Estimate(statistic.value, found.low, found.high, found.method, status, found.note)
+    return Estimate(float(_weighted(areas, pairs)[0]), found.low, found.high, found.method, status, found.note)
 
 
-def _too_few(levels: Sequence[Cell]) -> Estimate:
-    n_pos, n_neg = _mixed_counts(levels)
-    return Estimate(None, None, None, "", Status.NOT_ESTIMABLE, f"n_pos={n_pos}" if n_pos <= n_neg else f"n_neg={n_neg}")
+def _weighted(areas: NDArray[np.float64], pairs: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Mean over levels, (b,), from (levels, b); NaN where no pair was drawn."""
+    total = pairs.sum(axis=0)
+    return np.divide((np.nan_to_num(areas) * pairs).sum(axis=0), total, out=np.full(total.size, np.nan), where=total > 0)
+
+
+def _of(replicates: Replicates, cell: Cell, name: str) -> NDArray[np.float64]:
+    found = replicates.of(cell, name)
+    assert found is not None
+    return found
 
 
 def _mixed_counts(levels: Sequence[Cell]) -> tuple[int, int]:
     """Positives and negatives in levels that hold both: only they make pairs."""
-    mixed = [cell for cell in levels if cell.n_pos and cell.n_neg]
+    mixed = [cell for cell in levels if ranked(cell)]
     return sum(cell.n_pos for cell in mixed), sum(cell.n_neg for cell in mixed)
-
-
-class WithinLevels:
-    """AUROC over pairs of the same level: the levels' AUROCs weighted by their pairs, for every resample of patients."""
-
-    def __init__(self, levels: Sequence[Cell], n_patients: int) -> None:
-        self._aurocs = [metrics.WeightedAuroc(cell.positive, cell.score, cell.patients) for cell in levels]
-        self._counts = [
-            np.stack(
-                [np.bincount(cell.patients[rows], minlength=n_patients) for rows in (cell.positive, ~cell.positive)], axis=1
-            )
-            for cell in levels
-        ]
-
-        self.value = float(self(np.ones((1, n_patients), np.uint16))[0])
-
-    def __call__(self, counts: NDArray[np.uint16]) -> NDArray[np.float64]:
-        """Computes float64 (b,) from counts uint16 (b, n_patients); NaN where no pair was drawn."""
-        drawn = counts.astype(np.float64)
-        pairs = np.stack([(drawn @ classes).prod(axis=1) for classes in self._counts])
-        areas = np.nan_to_num(np.stack([auroc(counts) for auroc in self._aurocs]))
-        total = pairs.sum(axis=0)
-        return np.divide((areas * pairs).sum(axis=0), total, out=np.full(total.size, np.nan), where=total > 0)

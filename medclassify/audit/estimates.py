@@ -2,10 +2,13 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from medclassify import metrics
-from medclassify.audit.cells import Cell, finding_cells
+from medclassify.audit.cells import ALL, Cell, finding_cells
+from medclassify.audit.replicates import Replicates, replicate_table
 from medclassify.audit.table import AuditTable, audit_table
 from medclassify.audit.words import RATES
 from medclassify.records import Estimate, EstimateRow, Status
@@ -14,7 +17,12 @@ CALIBRATION = ("brier", "ece", "calibration_intercept", "calibration_slope", "oe
 
 
 def estimate_table(
-    predictions: pd.DataFrame | AuditTable, *, attributes: Sequence[str] = (), bootstrap: int = 2000, seed: int = 0
+    predictions: pd.DataFrame | AuditTable,
+    *,
+    attributes: Sequence[str] = (),
+    bootstrap: int = 2000,
+    seed: int = 0,
+    replicates: Replicates | None = None,
 ) -> list[EstimateRow]:
     """Computes all estimates.
 
@@ -23,6 +31,7 @@ def estimate_table(
         attributes: Columns to report by.
         bootstrap: Patient resamples where an interval has no closed form.
         seed: Their seed.
+        replicates: Of the table's figures, where they are at hand.
 
     Returns:
         One row a finding, subgroup and metric; undefined ones carry the status ``not_estimable`` and the reason. Rates
@@ -34,19 +43,20 @@ def estimate_table(
     """
     table = audit_table(predictions, attributes)
     with_rates = bool(table.frame["decision"].notna().any())
-    cells = [
-        cell
-        for each in finding_cells(table)
-        for cell in (each.whole, *(cell for group in each.groups.values() for cell in group.values()))
-    ]
+    cells = list(finding_cells(table))
+    drawn = replicates or replicate_table(table, cells, standardise=(), bootstrap=bootstrap, seed=seed)
     rows: list[EstimateRow] = []
-    for cell, precision in zip(cells, _auprc(cells, bootstrap, seed), strict=True):
-        found = {"auroc": _auroc(cell), "auprc": precision}
-        if with_rates:
-            found |= _rates(cell)
-        if table.is_probability:
-            found |= _calibration(cell, bootstrap, seed)
-        rows += [_row(cell, metric, estimate) for metric, estimate in found.items()]
+    for each in cells:
+        for attribute, groups in {ALL: {ALL: each.whole}, **each.groups}.items():
+            for number, cell in enumerate(groups.values()):
+                found = {"auroc": _auroc(cell), "auprc": _auprc(cell, drawn)}
+                if attribute != ALL:
+                    found |= _crossed(each.whole, each.members[attribute] == number)
+                if with_rates:
+                    found |= _rates(cell)
+                if table.is_probability:
+                    found |= _calibration(cell, bootstrap, seed)
+                rows += [_row(cell, metric, estimate) for metric, estimate in found.items()]
     return rows
 
 
@@ -78,11 +88,17 @@ def _auroc(cell: Cell) -> Estimate:
     return metrics.auroc(cell.positive, cell.score, patients=cell.patients) if cell.n else _nothing()
 
 
-def _auprc(cells: Sequence[Cell], bootstrap: int, seed: int) -> list[Estimate]:
-    """Of all cells on the same resamples of patients, which are drawn once."""
-    filled = [(cell.positive, cell.score, cell.patients) for cell in cells if cell.n]
-    found = iter(metrics.auprc_cells(filled, resamples=bootstrap, seed=seed))
-    return [next(found) if cell.n else _nothing() for cell in cells]
+def _auprc(cell: Cell, drawn: Replicates) -> Estimate:
+    replicates = drawn.of(cell, "auprc")
+    if replicates is None:
+        return _nothing(f"n_{'pos' if cell.n_pos == 0 else 'neg'}=0" if cell.n else "n=0")
+    return metrics.auprc_from(cell.positive, cell.score, replicates, patients=cell.patients)
+
+
+def _crossed(whole: Cell, member: NDArray[np.bool_]) -> dict[str, Estimate]:
+    """The subgroup's positives against all others' negatives, and the other way round (Borkan et al. 2019)."""
+    found = metrics.cross_aurocs(whole.positive, whole.score, member, patients=whole.patients)
+    return {f"{name}_auroc": found[name] for name in ("bpsn", "bnsp")}
 
 
 def _rates(cell: Cell) -> dict[str, Estimate]:

@@ -1,18 +1,24 @@
 """One comparison of two subgroups, and its verdict."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import pandas as pd
+from scipy import special
 
+from medclassify import metrics
 from medclassify.records import Status
 
+METRICS = ("auroc", "sensitivity", "specificity")
 COMPLEMENT = "all others"
 COLUMNS = (
     "finding", "attribute", "subgroup", "reference", "metric", "gap", "ci_low", "ci_high", "p", "p_adjusted", "method",
-    "margin", "verdict",
+    "margin", "verdict", "sim_low", "sim_high", "p_max_t", "q",
 )  # fmt: skip
+Names = tuple[str, str, str, str, str]
+"""Finding, attribute, subgroup, reference, metric."""
+_Z_95, _Z_POWER_80 = 1.959964, 0.841621
 
 
 class GapVerdict(StrEnum):
@@ -96,3 +102,47 @@ def verdict_of(low: float, high: float, margin: float, status: Status) -> GapVer
     if low > margin or high < -margin:
         return GapVerdict.FAIL
     return GapVerdict.INSUFFICIENT
+
+
+def filled_gap(names: Names, gap: metrics.Gap, margin: float, bootstrap: int) -> GapRow:
+    """The row of a comparison that was computed; ``bootstrap`` is the number of resamples its p may rest on."""
+    estimate = gap.estimate
+    note = estimate.note.replace("first group", names[2]).replace("second group", names[3])
+    if estimate.value is None or estimate.ci_low is None or estimate.ci_high is None:
+        return blank_gap(names, margin, note)
+    error = (estimate.ci_high - estimate.ci_low) / (2 * _Z_95)
+    detectable = (_Z_95 + _Z_POWER_80) * error
+    verdict = verdict_of(estimate.ci_low, estimate.ci_high, margin, estimate.status)
+    if verdict is GapVerdict.INSUFFICIENT:
+        few = "too few for a verdict; " if estimate.status is Status.UNSTABLE else ""
+        note = f"{few}smallest detectable gap {detectable:.3f}" + (f"; {note}" if note else "")
+    numbers = (estimate.value, estimate.ci_low, estimate.ci_high, _p(gap, error, bootstrap), None, estimate.ci_method)
+    return GapRow(*names, *numbers, margin, verdict, estimate.status, detectable, note)
+
+
+def blank_gap(names: Names, margin: float, note: str) -> GapRow:
+    """The row of a comparison that cannot be made, and why."""
+    empty = (None, None, None, None, None, "")
+    return GapRow(*names, *empty, margin, GapVerdict.INSUFFICIENT, Status.NOT_ESTIMABLE, None, note)
+
+
+def with_adjusted(rows: Sequence[GapRow]) -> list[GapRow]:
+    """Adds Holm's p for claims and Benjamini–Hochberg's for exploration, within each metric and kind of reference."""
+    families: dict[tuple[str, bool], list[int]] = {}
+    for place, row in enumerate(rows):
+        if row.p is not None:
+            families.setdefault((row.metric, row.reference == COMPLEMENT), []).append(place)
+    done = list(rows)
+    for places in families.values():
+        p = [rows[place].p for place in places]
+        for place, holm, q in zip(places, metrics.adjusted_p(p), metrics.adjusted_p(p, "bh"), strict=True):
+            done[place] = replace(rows[place], p_adjusted=holm, q=q)
+    return done
+
+
+def _p(gap: metrics.Gap, error: float, bootstrap: int) -> float | None:
+    """A bootstrap's p cannot fall below 2/(B+1), which no adjustment over many comparisons survives: there, the normal's."""
+    value, floor = gap.estimate.value, 2 / (bootstrap + 1)
+    if gap.p is None or value is None or "bootstrap" not in gap.estimate.ci_method or gap.p > floor * 1.01:
+        return gap.p
+    return min(gap.p, float(2 * special.ndtr(-abs(value) / error))) if error > 0 else gap.p

@@ -1,28 +1,33 @@
 """Everything that is computed from the predictions, once, before anything is printed."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from medclassify import metrics
-from medclassify.audit.cells import ALL, Cell, FindingCells, finding_cells
+from medclassify.audit.cells import ALL, FindingCells, finding_cells
 from medclassify.audit.confounding import Confounding, confounding_rows
 from medclassify.audit.coverage import coverage_rows
+from medclassify.audit.equalised_odds import equalised_odds_rows
 from medclassify.audit.estimates import estimate_table
 from medclassify.audit.gap_row import COMPLEMENT, GapRow, GapVerdict
 from medclassify.audit.gaps import gap_rows
-from medclassify.audit.standardised import Standardised
+from medclassify.audit.miscalibration import miscalibrated_rows
+from medclassify.audit.replicates import Replicates, replicate_table
+from medclassify.audit.standardised import BY, Standardised, standardised_gap_rows, standardised_rows
 from medclassify.audit.table import AuditTable, audit_table
-from medclassify.audit.underdiagnosis import Underdiagnosis
+from medclassify.audit.underdiagnosis import Underdiagnosis, no_finding_label, underdiagnosis_rows
 from medclassify.audit.words import not_estimable
-from medclassify.audit.worst_groups import WorstGroups
+from medclassify.audit.worst_groups import WorstGroups, worst_group_rows
 from medclassify.records import Estimate, EstimateRow, Status
+
+THRESHOLDS = np.arange(1, 100) / 100
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,6 +53,7 @@ class AuditResult:
         no_finding: How the table spells the label “No finding”, or None where it has none.
         underdiagnosis: How often each subgroup's illness is overlooked.
         decision_curves: Finding → net benefit by threshold; only where scores are probabilities.
+        miscalibrated: Calibration intercepts of ``estimates`` that differ from 0 after Holm's adjustment over all of them.
         masked_below: Counts below this are masked; 0 where none are.
     """
 
@@ -68,6 +74,7 @@ class AuditResult:
     no_finding: str | None = None
     underdiagnosis: Sequence[Underdiagnosis] = ()
     decision_curves: Mapping[str, metrics.DecisionCurve] = field(default_factory=dict)
+    miscalibrated: Sequence[EstimateRow] = ()
     masked_below: int = 0
 
     def may_draw(self, finding: str) -> bool:
@@ -108,35 +115,64 @@ def compute_audit(
     predictions: pd.DataFrame | AuditTable | Path | str,
     *,
     attributes: Sequence[str] = (),
+    intersections: Sequence[Sequence[str]] = (),
+    standardise: Sequence[str] = BY,
     margin: float = 0.05,
     bootstrap: int = 2000,
     seed: int = 0,
     references: Mapping[str, str] | None = None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> AuditResult:
     """Computes the statistics of an audit.
 
     Args:
         predictions: The contract's predictions table, or anyone's (see `audit_table`).
         attributes: Columns to report by.
+        intersections: Attributes to cross, two or more each.
+        standardise: Attributes whose mix is held equal in standardised figures; those that the table lacks are passed over.
         margin: Equivalence margin of gaps.
         bootstrap: Patient resamples of intervals without a closed form.
         seed: Their seed.
         references: Attribute → reference group; the largest where none is declared.
+        progress: Called with (done, total) resamples.
 
     Raises:
         ManifestError: A column is missing or the table is empty.
         MetricError: The values cannot be scored.
     """
-    table = audit_table(predictions, attributes)
-    estimates = estimate_table(table, bootstrap=bootstrap, seed=seed)
-    gaps = gap_rows(table, margin=margin, bootstrap=bootstrap, seed=seed, references=references)
-    confounding = confounding_rows(table, bootstrap=bootstrap, seed=seed)
-    macro, left_out = macro_auroc(table, estimates, bootstrap=bootstrap, seed=seed)
-    return AuditResult(table, estimates, gaps, confounding, macro, left_out, margin, bootstrap, seed, coverage_rows(table))
+    table = audit_table(predictions, attributes, intersections=intersections)
+    cells = list(finding_cells(table))
+    options: dict[str, Any] = {"bootstrap": bootstrap, "seed": seed}
+    drawn = replicate_table(table, cells, standardise=standardise, progress=progress, **options)
+    estimates = estimate_table(table, replicates=drawn, **options)
+    gaps = gap_rows(table, margin=margin, references=references, replicates=drawn, **options)
+    macro, left_out = macro_auroc(cells, estimates, drawn)
+    known = {(row.finding, row.attribute, row.subgroup, row.metric): row for row in estimates}
+    standardised = standardised_rows(cells, known, drawn)
+    return AuditResult(
+        table,
+        estimates,
+        gaps,
+        confounding_rows(table, replicates=drawn, **options),
+        macro,
+        left_out,
+        margin,
+        bootstrap,
+        seed,
+        coverage=coverage_rows(table),
+        standardised=standardised,
+        standardised_gaps=standardised_gap_rows(standardised, gaps, drawn, margin),
+        equalised_odds=equalised_odds_rows(cells, drawn),
+        worst_groups=worst_group_rows(cells, known, drawn),
+        no_finding=no_finding_label(table),
+        underdiagnosis=underdiagnosis_rows(table, known, gaps),
+        decision_curves=decision_curves(table, cells),
+        miscalibrated=miscalibrated_rows(estimates),
+    )
 
 
 def macro_auroc(
-    table: AuditTable, estimates: Sequence[EstimateRow], *, bootstrap: int, seed: int
+    cells: Sequence[FindingCells], estimates: Sequence[EstimateRow], replicates: Replicates
 ) -> tuple[Estimate, tuple[str, ...]]:
     """Mean AUROC over findings, and the findings that it leaves out, each with the reason."""
     rows = [row for row in estimates if row.attribute == ALL and row.metric == "auroc"]
@@ -150,19 +186,18 @@ def macro_auroc(
         return Estimate(None, None, None, "", Status.NOT_ESTIMABLE, "no finding is estimable"), left_out
     if len(kept) == 1:  # its own interval, or one report would print two for one number
         return next(row.estimate for row in rows if row.finding in kept), left_out
-    cells = [each for each in finding_cells(table) if each.whole.finding in kept]
-    statistic = _Mean([each.whole for each in cells])
-    found = metrics.percentiles(metrics.replicate([statistic], cells[0].n_patients, resamples=bootstrap, seed=seed)[0])
+    drawn = [replicates.of(each.whole, "auroc") for each in cells if each.whole.finding in kept]
+    found = metrics.percentiles(np.mean([each for each in drawn if each is not None], axis=0))
     unstable = any(row.estimate.status is Status.UNSTABLE for row in rows)
     status = Status.UNSTABLE if unstable else Status.OK
     return Estimate(float(np.mean(list(kept.values()))), found.low, found.high, found.method, status, found.note), left_out
 
 
-class _Mean:
-    """Mean AUROC of several findings on the same resamples; NaN where one of them lost a class."""
-
-    def __init__(self, cells: Sequence[Cell]) -> None:
-        self._aurocs = [metrics.WeightedAuroc(cell.positive, cell.score, cell.patients) for cell in cells]
-
-    def __call__(self, counts: NDArray[np.uint16]) -> NDArray[np.float64]:
-        return np.mean([auroc(counts) for auroc in self._aurocs], axis=0)
+def decision_curves(table: AuditTable, cells: Sequence[FindingCells]) -> dict[str, metrics.DecisionCurve]:
+    """Net benefit at thresholds from .01 to .99, for findings of which two patients at least are labelled."""
+    if not table.is_probability:
+        return {}
+    wholes = [each.whole for each in cells if each.whole.n_patients >= 2]
+    return {
+        cell.finding: metrics.decision_curve(cell.positive, cell.score, THRESHOLDS, patients=cell.patients) for cell in wholes
+    }

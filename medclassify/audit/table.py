@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from medclassify.audit.attributes import subgroup_levels
+from medclassify.audit.attributes import crossed_levels, subgroup_levels
 from medclassify.audit.columns import (
     conformal_sets_given,
     decisions,
@@ -67,7 +67,11 @@ class AuditTable:
 
 
 def audit_table(
-    predictions: pd.DataFrame | Path | str | AuditTable, attributes: Sequence[str], *, source: str = "predictions"
+    predictions: pd.DataFrame | Path | str | AuditTable,
+    attributes: Sequence[str],
+    *,
+    intersections: Sequence[Sequence[str]] = (),
+    source: str = "predictions",
 ) -> AuditTable:
     """Checks a predictions table and brings it into the shape that the statistics take.
 
@@ -76,6 +80,7 @@ def audit_table(
             or ``score``; a table without ``finding`` is about one finding, which takes the name of the file. A path names a
             .csv, .tsv or .parquet file.
         attributes: Columns to report by. Numeric ages become bands, other numbers quarters; blanks become ``missing``.
+        intersections: Attributes to cross, two or more each; declared before anyone has seen a figure.
         source: What to call the table in messages.
 
     Returns:
@@ -119,9 +124,12 @@ def audit_table(
     levels = {}
     for attribute in attributes:
         clean[attribute], levels[attribute] = subgroup_levels(frame[attribute].reset_index(drop=True), attribute, notes)
+    crossed = _intersections(intersections, attributes, source)
+    for name, parts in crossed.items():
+        clean[name], levels[name] = crossed_levels([clean[part] for part in parts], [levels[part] for part in parts])
     _check_unique(clean, source)
     findings = tuple(dict.fromkeys(clean["finding"]))
-    return AuditTable(clean, findings, levels, score_column != "score", tuple(notes))
+    return AuditTable(clean, findings, levels, score_column != "score", tuple(notes), crossed)
 
 
 def file_finding(path: Path) -> str:
@@ -170,6 +178,23 @@ def _check_attributes(frame: pd.DataFrame, attributes: Sequence[str], source: st
             raise ManifestError(f"{source}: {attribute!r} is not an attribute column; it has: {has}. Correct --attributes.")
     if len(set(attributes)) != len(attributes):
         raise ManifestError(f"{source}: an attribute is named twice: {', '.join(attributes)}. Name each once.")
+
+
+def _intersections(given: Sequence[Sequence[str]], attributes: Sequence[str], source: str) -> dict[str, tuple[str, ...]]:
+    crossed = {"*".join(parts): tuple(parts) for parts in given}
+    for name, parts in crossed.items():
+        if len(set(parts)) < 2 or len(set(parts)) < len(parts):
+            raise ManifestError(f"{source}: the intersection {name!r} must name two or more attributes, e.g. sex*age.")
+        unknown = [part for part in parts if part not in attributes]
+        if unknown:
+            has = ", ".join(attributes) or "none"
+            raise ManifestError(
+                f"{source}: the intersection {name!r} crosses {unknown[0]!r}, which is not among the attributes ({has}). "
+                "Name it in --attributes too."
+            )
+    if len(crossed) < len(given):
+        raise ManifestError(f"{source}: an intersection is named twice. Name each once.")
+    return crossed
 
 
 def _check_scores(clean: pd.DataFrame, column: str, source: str) -> None:

@@ -1,7 +1,7 @@
 """Writes the audit folder, and audits a table of which nothing else is known."""
 
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +11,20 @@ from medclassify.audit.coverage import workload
 from medclassify.audit.estimates import estimates_frame
 from medclassify.audit.facts import ReportFacts
 from medclassify.audit.gap_row import gaps_frame
+from medclassify.audit.replicates import STANDARDISED
 from medclassify.audit.report import model_card, render_report
 from medclassify.audit.report.summary import warnings
 from medclassify.audit.results import AuditResult, compute_audit
+from medclassify.audit.standardised import BY, standardised_estimates
 from medclassify.audit.stored_facts import facts_to_json
 from medclassify.audit.table import AuditTable, audit_table, require_two_classes
+from medclassify.metrics import DecisionCurve
 from medclassify.runs import write_json, write_text
 
 SCHEMA_VERSION = 1
+NO_EMBEDDINGS = (
+    "Whether attributes can be read off the network's embeddings was not looked at: a predictions table holds no embeddings."
+)
 
 
 def write_audit(
@@ -27,9 +33,12 @@ def write_audit(
     facts: ReportFacts,
     *,
     attributes: Sequence[str] = (),
+    intersections: Sequence[Sequence[str]] = (),
+    standardise: Sequence[str] = BY,
     margin: float = 0.05,
     bootstrap: int = 2000,
     seed: int = 0,
+    progress: Callable[[int, int], None] | None = None,
 ) -> AuditResult:
     """Computes the audit and writes ``report.html``, ``model_card.md``, ``estimates.csv``, ``gaps.csv`` and ``audit.json``.
 
@@ -40,9 +49,12 @@ def write_audit(
         predictions: The contract's predictions table, or anyone's (see `audit_table`).
         facts: What the report tells besides the statistics.
         attributes: Columns to report by.
+        intersections: Attributes to cross, two or more each.
+        standardise: Attributes whose mix is held equal in standardised figures; those that the table lacks are passed over.
         margin: Equivalence margin of gaps.
         bootstrap: Patient resamples of intervals without a closed form.
         seed: Their seed.
+        progress: Called with (done, total) resamples.
 
     Returns:
         The statistics.
@@ -52,12 +64,21 @@ def write_audit(
         MetricError: The values cannot be scored.
         StorageError: The folder cannot be written.
     """
-    result = compute_audit(predictions, attributes=attributes, margin=margin, bootstrap=bootstrap, seed=seed)
-    report, card, out = render_report(result, facts), model_card(result, facts), Path(out_dir)
-    write_text(
-        out / "estimates.csv", estimates_frame([*result.estimates, *result.coverage]).to_csv(index=False, lineterminator="\n")
+    result = compute_audit(
+        predictions,
+        attributes=attributes,
+        intersections=intersections,
+        standardise=standardise,
+        margin=margin,
+        bootstrap=bootstrap,
+        seed=seed,
+        progress=progress,
     )
-    write_text(out / "gaps.csv", gaps_frame(result.gaps).to_csv(index=False, lineterminator="\n"))
+    report, card, out = render_report(result, facts), model_card(result, facts), Path(out_dir)
+    rows = [*result.estimates, *standardised_estimates(result.standardised, result.estimates), *result.equalised_odds]
+    write_text(out / "estimates.csv", estimates_frame([*rows, *result.coverage]).to_csv(index=False, lineterminator="\n"))
+    gaps = [*result.gaps, *(replace(row, metric=row.metric + STANDARDISED) for row in result.standardised_gaps)]
+    write_text(out / "gaps.csv", gaps_frame(gaps).to_csv(index=False, lineterminator="\n"))
     write_json(out / "audit.json", audit_json(result, facts))
     write_text(out / "model_card.md", card)
     write_text(out / "report.html", report)
@@ -70,9 +91,11 @@ def audit_predictions(
     *,
     out_dir: Path | str | None = None,
     title: str | None = None,
+    intersections: Sequence[Sequence[str]] = (),
     margin: float = 0.05,
     bootstrap: int = 2000,
     seed: int = 0,
+    progress: Callable[[int, int], None] | None = None,
 ) -> AuditResult:
     """Audits anyone's predictions table.
 
@@ -82,9 +105,11 @@ def audit_predictions(
         attributes: Columns to report by.
         out_dir: Where to write the report and its tables; nothing is written when left out.
         title: The report's heading.
+        intersections: Attributes to cross, two or more each.
         margin: Equivalence margin of gaps.
         bootstrap: Patient resamples of intervals without a closed form.
         seed: Their seed.
+        progress: Called with (done, total) resamples.
 
     Raises:
         ManifestError: A column is missing or the table is empty.
@@ -92,12 +117,13 @@ def audit_predictions(
         StorageError: The folder cannot be written.
     """
     name = "a predictions table" if isinstance(predictions, pd.DataFrame) else Path(predictions).name
-    table = audit_table(predictions, attributes)
+    table = audit_table(predictions, attributes, intersections=intersections)
     require_two_classes(table, "predictions" if isinstance(predictions, pd.DataFrame) else str(predictions))
-    options = {"margin": margin, "bootstrap": bootstrap, "seed": seed}
+    options: dict[str, Any] = {"margin": margin, "bootstrap": bootstrap, "seed": seed}
+    options["progress"] = progress
     if out_dir is None:
         return compute_audit(table, **options)
-    return write_audit(out_dir, table, ReportFacts(title or f"Audit of {name}"), **options)
+    return write_audit(out_dir, table, ReportFacts(title or f"Audit of {name}", probes_note=NO_EMBEDDINGS), **options)
 
 
 def audit_json(result: AuditResult, facts: ReportFacts) -> dict[str, Any]:
@@ -114,14 +140,24 @@ def audit_json(result: AuditResult, facts: ReportFacts) -> dict[str, Any]:
         "margin": result.margin,
         "bootstrap": result.bootstrap,
         "seed": result.seed,
+        "intersections": {name: list(parts) for name, parts in result.table.intersections.items()},
+        "masked_below": result.masked_below,
         "macro_auroc": asdict(result.macro),
         "macro_left_out": list(result.macro_left_out),
         "verdicts": result.verdicts,
         "warnings": warnings(result, facts),
         "facts": facts_to_json(facts),
         "gaps": [asdict(row) for row in result.gaps],
+        "standardised": [asdict(row) for row in result.standardised],
+        "standardised_gaps": [asdict(row) for row in result.standardised_gaps],
+        "equalised_odds": [asdict(row) for row in result.equalised_odds],
+        "worst_groups": [asdict(row) for row in result.worst_groups],
+        "miscalibrated": [asdict(row) for row in result.miscalibrated],
+        "no_finding": result.no_finding,
+        "underdiagnosis": [asdict(row) for row in result.underdiagnosis],
+        "decision_curves": {finding: _curve(curve) for finding, curve in result.decision_curves.items()},
         "coverage": [asdict(row) for row in result.coverage],
-        "workload": [asdict(row) for row in workload(result.table, facts.conformal)],
+        "workload": [] if result.masked_below else [asdict(row) for row in workload(result.table, facts.conformal)],
         "confounding": [
             {
                 "finding": row.finding,
@@ -137,3 +173,7 @@ def audit_json(result: AuditResult, facts: ReportFacts) -> dict[str, Any]:
             for row in result.confounding
         ],
     }
+
+
+def _curve(curve: DecisionCurve) -> dict[str, list[float]]:
+    return {name: getattr(curve, name).tolist() for name in ("threshold", "net_benefit", "ci_low", "ci_high", "all_called")}

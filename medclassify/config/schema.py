@@ -284,11 +284,15 @@ class AuditConfig:
     Args:
         margin: Equivalence margin of a gap between subgroups: a gap whose interval lies inside ±margin passes.
         bootstrap: Patient resamples of interval estimates that have no closed form.
+        intersections: Attributes to cross, such as [[sex, age_band]]: declared here, before anyone has seen a figure.
+        standardise: Attributes whose mix is held equal between subgroups in standardised figures, where the data have them.
         statements: What only a person can say.
     """
 
     margin: float = 0.05
     bootstrap: int = 2000
+    intersections: tuple[tuple[str, ...], ...] = ()
+    standardise: tuple[str, ...] = ("age_band", "view")
     statements: HumanStatements = field(default_factory=HumanStatements)
 
 

@@ -20,6 +20,7 @@ def validate(config: Config, where: str) -> None:
     of_epochs = ("loss", "mixup", "mitigation", "start_size")
     untrained = [f"optimizer.{key}" for key in of_epochs if getattr(optimizer, key) != getattr(default, key)]
     untrained += ["model.compile"] if config.model.compile else []
+    crossed = [name for parts in config.audit.intersections for name in parts if name not in data.attributes]
     checks = [
         (all(share > 0 for share in shares), f"data.fractions must all be above 0, received {shares}"),
         (abs(sum(shares) - 1) < 1e-6, f"data.fractions must add up to 1, received {sum(shares):.4g}"),
@@ -130,6 +131,14 @@ def validate(config: Config, where: str) -> None:
             f"calibration.conformal_alpha must be in [0, 1), received {config.calibration.conformal_alpha}",
         ),
         (config.audit.margin > 0, f"audit.margin must be above 0, received {config.audit.margin}"),
+        (
+            all(len(set(parts)) == len(parts) >= 2 for parts in config.audit.intersections),
+            f"audit.intersections must each name two or more attributes, received {config.audit.intersections}",
+        ),
+        (
+            not crossed,
+            f"audit.intersections names {crossed[0] if crossed else ''}, which is not among data.attributes",
+        ),
         (config.audit.bootstrap >= 100, f"audit.bootstrap must be at least 100, received {config.audit.bootstrap}"),
         (1024 <= config.review.port <= 65535, f"review.port must be 1024–65535, received {config.review.port}"),
         (

@@ -1,9 +1,9 @@
 """Statistics on arrays: every number with an interval, its method, and whether it may be believed."""
 
 from medclassify.metrics.agreement import cohen_kappa, fleiss_kappa, gwet_ac1
-from medclassify.metrics.auprc import auprc, auprc_cells
+from medclassify.metrics.auprc import auprc, auprc_cells, auprc_from
 from medclassify.metrics.auroc import auroc, auroc_covariance
-from medclassify.metrics.bootstrap import draw_patients, percentiles, replicate, replicate_ratios
+from medclassify.metrics.bootstrap import Statistic, draw_patients, percentiles, replicate, replicate_each, replicate_ratios
 from medclassify.metrics.borkan import cross_aurocs
 from medclassify.metrics.brier import BrierParts, brier, brier_parts
 from medclassify.metrics.cells import MIN_CELL, MIN_DENOMINATOR, STABLE_CELL
@@ -24,7 +24,13 @@ from medclassify.metrics.paired import delong_paired
 from medclassify.metrics.proportions import clopper_pearson, wilson
 from medclassify.metrics.rates import RATES, rates
 from medclassify.metrics.unpaired import auroc_gap, delong_unpaired
-from medclassify.metrics.weighted import WeightedAuroc, WeightedAveragePrecision
+from medclassify.metrics.weighted import (
+    StandardisedAuroc,
+    WeightedAuroc,
+    WeightedAveragePrecision,
+    WeightedCounts,
+    WeightedRanking,
+)
 from medclassify.metrics.worst_group import WorstGroup, worst_group_gap
 
 __all__ = [
@@ -41,12 +47,17 @@ __all__ = [
     "ReliabilityBins",
     "RocPoints",
     "SimultaneousIntervals",
+    "StandardisedAuroc",
+    "Statistic",
     "WeightedAuroc",
     "WeightedAveragePrecision",
+    "WeightedCounts",
+    "WeightedRanking",
     "WorstGroup",
     "adjusted_p",
     "auprc",
     "auprc_cells",
+    "auprc_from",
     "auroc",
     "auroc_covariance",
     "auroc_gap",
@@ -81,6 +92,7 @@ __all__ = [
     "reader_study",
     "reliability_bins",
     "replicate",
+    "replicate_each",
     "replicate_ratios",
     "roc_curve_points",
     "wilson",

@@ -81,6 +81,19 @@ def auprc_cells(
     return [_interval(found, percentiles(next(drawn), level)) if statistic else found for found, statistic in points]
 
 
+def auprc_from(
+    y: ArrayLike, score: ArrayLike, replicates: NDArray[np.float64], *, patients: Patients = None, level: float = 0.95
+) -> Estimate:
+    """``auprc`` where its replicates on resamples of patients are at hand, float64 (B,).
+
+    Raises:
+        MetricError: The input cannot be scored.
+    """
+    samples = scored(y, score, patients)
+    found, statistic = _point(samples, samples.codes, samples.n_patients, check_level(level))
+    return _interval(found, percentiles(replicates, level)) if statistic else found
+
+
 def _point(
     samples: ScoredSamples, codes: NDArray[np.intp], n_patients: int, level: float
 ) -> tuple[Estimate, WeightedAveragePrecision | None]:

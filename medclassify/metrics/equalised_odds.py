@@ -64,11 +64,11 @@ def equalised_odds_difference(
     if len(statuses) < 2:
         return not_estimable(join_notes("fewer than two groups are large enough", note))
     sums = np.stack(over, axis=1).astype(np.float64), np.stack(under, axis=1).astype(np.float64)
-    drawn = percentiles(_spread(replicate_ratios(*sums, resamples=resamples, seed=seed)), level)
-    value = float(_spread((sums[0].sum(axis=0) / sums[1].sum(axis=0))[:, None])[0])
+    drawn = percentiles(larger_spread(replicate_ratios(*sums, resamples=resamples, seed=seed)), level)
+    value = float(larger_spread((sums[0].sum(axis=0) / sums[1].sum(axis=0))[:, None])[0])
     return Estimate(value, drawn.low, drawn.high, drawn.method, worst(*statuses), join_notes(note, drawn.note))
 
 
-def _spread(rates: NDArray[np.float64]) -> NDArray[np.float64]:
+def larger_spread(rates: NDArray[np.float64]) -> NDArray[np.float64]:
     """The larger spread, (b,), of rates (2 · groups, b) in which sensitivity and false-positive rate alternate."""
     return np.maximum(np.ptp(rates[::2], axis=0), np.ptp(rates[1::2], axis=0))

@@ -1,5 +1,6 @@
 """Differences of rates between two groups."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,7 @@ def rate_gaps(
     level: float = 0.95,
     resamples: int = RESAMPLES,
     seed: int = 0,
+    replicates: Mapping[str, NDArray[np.float64]] | None = None,
 ) -> dict[str, Gap]:
     """Compares every rate of ``rates`` between two groups, first minus second.
 
@@ -42,6 +44,8 @@ def rate_gaps(
         level: Confidence level.
         resamples: How many resamples, where it needs any.
         seed: Seed of the resampling.
+        replicates: Rate → float64 (B,), its difference on resamples of patients, where they are at hand; none are drawn then,
+            and only these rates are compared where groups share patients.
 
     Returns:
         A gap for each of ``RATES``; ``not_estimable`` where a denominator is below 10.
@@ -56,8 +60,8 @@ def rate_gaps(
     tables = confusion(y1, decision1, patients1), confusion(y2, decision2, patients2)
     gaps = {rate: _newcombe(rate, tables, level) for rate in RATES}
     if patients1 is not None and patients2 is not None and shared_patients(patients1, patients2):
-        drawn = _replicates(tables, [*patients1, *patients2], resamples, seed)
-        return {rate: _bootstrapped(gaps[rate], drawn[rate], level) for rate in RATES}
+        drawn = replicates or _replicates(tables, [*patients1, *patients2], resamples, seed)
+        return {rate: _bootstrapped(gaps[rate], drawn[rate], level) for rate in drawn}
     return gaps
 
 

@@ -1,7 +1,9 @@
 """The difference of the AUROCs of one score in two groups."""
 
+from typing import Any
+
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
 from medclassify.errors import MetricError
@@ -54,6 +56,7 @@ def auroc_gap(
     level: float = 0.95,
     resamples: int = RESAMPLES,
     seed: int = 0,
+    replicates: NDArray[np.float64] | None = None,
 ) -> Gap:
     """Compares the AUROCs of two groups, whether or not they share patients.
 
@@ -70,6 +73,7 @@ def auroc_gap(
         level: Confidence level.
         resamples: How many resamples, where it needs any.
         seed: Seed of the resampling.
+        replicates: float64 (B,), the difference on resamples of patients, where they are at hand; none are drawn then.
 
     Raises:
         MetricError: The input cannot be scored.
@@ -82,15 +86,21 @@ def auroc_gap(
     if status is Status.NOT_ESTIMABLE:
         return Gap(not_estimable(note), None)
     areas = tuple(placements(group.positive, group.score).auroc for group in groups)
-    codes, n_patients = patient_codes([*patients1, *patients2])
+    if replicates is None:
+        replicates = _drawn(groups, [*patients1, *patients2], resamples, seed)
+    return bootstrap_gap(areas[0] - areas[1], replicates, level, status, note) or gap_without_variance(
+        areas, groups, level, status, note
+    )
+
+
+def _drawn(groups: tuple[ScoredSamples, ScoredSamples], patients: list[Any], resamples: int, seed: int) -> NDArray[np.float64]:
+    codes, n_patients = patient_codes(patients)
     statistics = [
         WeightedAuroc(group.positive, group.score, part)
         for group, part in zip(groups, np.split(codes, [groups[0].positive.size]), strict=True)
     ]
-    drawn = replicate(statistics, n_patients, resamples=resamples, seed=seed)
-    return bootstrap_gap(areas[0] - areas[1], drawn[0] - drawn[1], level, status, note) or gap_without_variance(
-        areas, groups, level, status, note
-    )
+    first, second = replicate(statistics, n_patients, resamples=resamples, seed=seed)
+    return first - second
 
 
 def _unpaired(groups: tuple[ScoredSamples, ScoredSamples], level: float) -> Gap:

@@ -20,18 +20,21 @@ class _RunSums:
     half the bits are half the memory to read; a longer run is summed in pieces.
     """
 
-    def __init__(self, codes: NDArray[np.intp], run: NDArray[np.intp], runs: int, n_patients: int) -> None:
+    def __init__(
+        self, codes: NDArray[np.intp], run: NDArray[np.intp], runs: int, n_patients: int, dtype: type = np.uint16
+    ) -> None:
         starts = np.searchsorted(run, np.arange(runs + 1))  # ``run`` rises
         pieces = _pieces(np.diff(starts))
         self._first = np.cumsum(pieces) - pieces
         bounds = np.append(np.repeat(starts[:-1], pieces) + _within(pieces) * _PIECE, starts[-1])
-        ones = np.ones(codes.size, np.uint16)
+        ones = np.ones(codes.size, dtype)
         self._matrix = sparse.csr_array((ones, codes, bounds), shape=(bounds.size - 1, n_patients))
 
-    def __call__(self, by_patient: NDArray[np.uint16]) -> NDArray[Any]:
+    def __call__(self, by_patient: NDArray[Any]) -> NDArray[Any]:
         """Sums (runs, b), from counts (n_patients, b)."""
         sums = self._matrix @ by_patient
-        return sums if self._first.size == len(sums) else np.add.reduceat(sums, self._first, axis=0, dtype=np.int64)
+        wide = np.float64 if sums.dtype.kind == "f" else np.int64
+        return sums if self._first.size == len(sums) else np.add.reduceat(sums, self._first, axis=0, dtype=wide)
 
 
 def _pieces(lengths: NDArray[np.intp]) -> NDArray[np.intp]:
@@ -46,6 +49,8 @@ def _within(sizes: NDArray[np.intp]) -> NDArray[np.intp]:
 
 class _WeightedRanks:
     """Rows sorted from the highest score down. A run ends with equal scores that hold a positive; only runs are cumulated."""
+
+    _weights: type = np.uint16
 
     def __init__(self, positive: NDArray[np.bool_], score: NDArray[np.float64], codes: NDArray[np.intp]) -> None:
         order = np.argsort(-score)
@@ -67,17 +72,20 @@ class _WeightedRanks:
         self._dtype = np.int32 if 255 * codes.size * self._lines < 2**31 else np.int64
 
     def _sums(self, codes: NDArray[np.intp], run: NDArray[np.intp], rows: NDArray[np.bool_]) -> _RunSums:
-        return _RunSums(codes[rows], run[rows], self._runs, self._n_patients)
+        return _RunSums(codes[rows], run[rows], self._runs, self._n_patients, self._weights)
 
     def __call__(self, counts: NDArray[Any]) -> NDArray[np.float64]:
         """Computes float64 (b,) from counts (b, n_patients), best uint16 and resample by resample in memory."""
         by_patient = np.ascontiguousarray(counts.T[: self._n_patients], dtype=np.uint16)
-        sums = [one(by_patient) for one in (self._positives, self._negatives, self._tied) if one]
+        return self._computed([one(by_patient) for one in (self._positives, self._negatives, self._tied) if one])
+
+    def _computed(self, sums: list[NDArray[Any]]) -> NDArray[np.float64]:
+        """The statistic from sums (runs, b), a few resamples at a time."""
         parts = [
             self._statistic(*(np.ascontiguousarray(each[:, start : start + self._lines].T) for each in sums))
-            for start in range(0, len(counts), self._lines)
+            for start in range(0, sums[0].shape[1], self._lines)
         ]
-        return np.concatenate(parts) if parts else np.empty(0)
+        return np.concatenate(parts, axis=-1) if parts else np.empty(0)
 
     def _statistic(self, positives: NDArray[Any], negatives: NDArray[Any], tied: Any = 0) -> NDArray[np.float64]:
         """The statistic from the weights of each run, (b, runs): positives, all negatives, negatives in its ties."""
@@ -94,22 +102,90 @@ class WeightedAuroc(_WeightedRanks):
     """AUROC of the drawn rows; NaN where one class was not drawn. ``codes`` are the rows' patients, intp (n,)."""
 
     def _statistic(self, positives: NDArray[Any], negatives: NDArray[Any], tied: Any = 0) -> NDArray[np.float64]:
-        above = self._running(negatives)
-        n_pos, n_neg = positives.sum(axis=1, dtype=np.float64), above[:, -1:]
-        outranked = (n_neg - above) + 0.5 * tied
-        pairs = n_pos * n_neg[:, 0]
-        won = np.einsum("br,br->b", positives, outranked)
-        return np.divide(won, pairs, out=np.full(len(pairs), np.nan), where=pairs > 0)
+        return _auroc(positives, self._running(negatives), tied)
 
 
 class WeightedAveragePrecision(_WeightedRanks):
     """Average precision of the drawn rows; NaN where no positive was drawn."""
 
     def _statistic(self, positives: NDArray[Any], negatives: NDArray[Any], tied: Any = 0) -> NDArray[np.float64]:
-        found = self._running(positives)
-        called = self._running(negatives)
-        called += found
-        np.maximum(called, 1, out=called)
-        gained = np.einsum("br,br->b", positives, found / called)
-        n_pos = found[:, -1].astype(np.float64)
-        return np.divide(gained, n_pos, out=np.full(len(n_pos), np.nan), where=n_pos > 0)
+        return _average_precision(positives, self._running(positives), self._running(negatives))
+
+
+class WeightedRanking(_WeightedRanks):
+    """Both, (2, b): AUROC and average precision, from the same sums."""
+
+    def _statistic(self, positives: NDArray[Any], negatives: NDArray[Any], tied: Any = 0) -> NDArray[np.float64]:
+        above = self._running(negatives)
+        area = _auroc(positives, above, tied)
+        return np.stack([area, _average_precision(positives, self._running(positives), above)])
+
+
+class StandardisedAuroc(WeightedAuroc):
+    """AUROC of the drawn rows with each class weighted to a given mix of strata; the weights are made anew for every resample.
+
+    A row of stratum s weighs share of s in the mix ÷ rows of s that were drawn, among its class. Strata of which no row was
+    drawn are left out. NaN where one class was not drawn.
+    """
+
+    _weights = np.float64
+
+    def __init__(
+        self,
+        positive: NDArray[np.bool_],
+        score: NDArray[np.float64],
+        codes: NDArray[np.intp],
+        stratum: NDArray[np.intp],
+        mix: NDArray[np.float64],
+    ) -> None:
+        """``stratum`` is intp (n,), numbered from 0; ``mix`` float64 (2, strata): shares among positives, among negatives."""
+        strata = mix.shape[1]
+        pair, row = np.unique(codes * strata + stratum, return_inverse=True)  # a patient may have images of several strata
+        super().__init__(positive, score, row.reshape(-1).astype(np.intp))
+        self._dtype, self._mix = np.float64, mix
+        self._patient, self._stratum = pair // strata, (pair % strata).astype(np.intp)
+        place = np.where(positive, stratum, strata + stratum)
+        self._drawn = sparse.csr_array(
+            (np.ones(place.size), (place, codes)), shape=(2 * strata, int(self._patient.max()) + 1), dtype=np.float64
+        )
+
+    def __call__(self, counts: NDArray[Any]) -> NDArray[np.float64]:
+        """Computes float64 (b,) from counts (b, n_patients)."""
+        by_patient = counts.T[: self._drawn.shape[1]].astype(np.float64)
+        drawn = (self._drawn @ by_patient).reshape(2, *self._mix.shape[1:], -1)
+        weights = np.divide(self._mix[..., None], drawn, out=np.zeros(drawn.shape), where=drawn > 0)
+        pairs = by_patient[self._patient]
+        of_positives, of_negatives = pairs * weights[0][self._stratum], pairs * weights[1][self._stratum]
+        sums = [self._positives(of_positives), self._negatives(of_negatives)]
+        return self._computed([*sums, *([self._tied(of_negatives)] if self._tied else [])])
+
+
+class WeightedCounts:
+    """How many drawn rows each of some groups has, (groups, b)."""
+
+    def __init__(self, group: NDArray[np.intp], groups: int, codes: NDArray[np.intp]) -> None:
+        """``group`` is intp (n,), each row's; a row that counts for several groups is given several times."""
+        ones = np.ones(group.size, np.int32)
+        self._matrix = sparse.csr_array((ones, (group, codes)), shape=(groups, int(codes.max(initial=0)) + 1))
+
+    def __call__(self, counts: NDArray[Any]) -> NDArray[np.float64]:
+        """Computes float64 (groups, b) from counts (b, n_patients)."""
+        return (self._matrix @ counts.T[: self._matrix.shape[1]].astype(np.int32)).astype(np.float64)
+
+
+def _auroc(positives: NDArray[Any], above: NDArray[Any], tied: Any) -> NDArray[np.float64]:
+    """From positives of each run, negatives above its end (both (b, runs)) and negatives tied with its positives."""
+    n_pos, n_neg = positives.sum(axis=1, dtype=np.float64), above[:, -1:]
+    outranked = (n_neg - above) + 0.5 * tied
+    pairs = n_pos * n_neg[:, 0]
+    won = np.einsum("br,br->b", positives, outranked)
+    return np.divide(won, pairs, out=np.full(len(pairs), np.nan), where=pairs > 0)
+
+
+def _average_precision(positives: NDArray[Any], found: NDArray[Any], called: NDArray[Any]) -> NDArray[np.float64]:
+    """From positives of each run, positives and negatives down to its end; ``called`` is written over."""
+    called += found
+    np.maximum(called, 1, out=called)
+    gained = np.einsum("br,br->b", positives, found / called)
+    n_pos = found[:, -1].astype(np.float64)
+    return np.divide(gained, n_pos, out=np.full(len(n_pos), np.nan), where=n_pos > 0)

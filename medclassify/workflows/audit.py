@@ -25,9 +25,9 @@ from medclassify.manifest.identity import PATIENT_EXCLUDED
 from medclassify.records import Split
 from medclassify.runs import RunLayout
 from medclassify.workflows.consent import Withdrawn, excluded_patients
-from medclassify.workflows.console import say
+from medclassify.workflows.console import progress, say
 from medclassify.workflows.explanations import stored_cases
-from medclassify.workflows.reporting import shown_config
+from medclassify.workflows.reporting import audit_options, shown_config
 
 
 def audit(
@@ -36,6 +36,7 @@ def audit(
     attributes: Sequence[str],
     out: Path | None,
     exclude_patients: Sequence[str] = (),
+    intersections: Sequence[Sequence[str]] = (),
 ) -> tuple[AuditResult, Path]:
     """Writes an audit.
 
@@ -45,6 +46,7 @@ def audit(
         attributes: Columns to report by.
         out: A new or empty folder.
         exclude_patients: Patients who withdrew consent: nothing counts or shows them.
+        intersections: Attributes to cross; the config's where none are named for a run.
 
     Raises:
         ConfigError: Neither or both were named.
@@ -57,26 +59,39 @@ def audit(
         )
     if predictions is not None:
         out = _empty(out or predictions.with_name(f"{predictions.stem}-audit"))
-        result = _audit_table(predictions, attributes, out, exclude_patients)
+        result = _audit_table(predictions, attributes, out, exclude_patients, intersections)
     else:
         assert run_folder is not None
         run = RunLayout.open(run_folder)
         out = _empty(out or run.root.with_name(f"{run.root.name}-audit"))
-        result = _audit_run(run, attributes, out, exclude_patients)
+        result = _audit_run(run, attributes, out, exclude_patients, intersections)
     _tell(result)
     return result, out
 
 
-def _audit_table(predictions: Path, attributes: Sequence[str], out: Path, exclude_patients: Sequence[str]) -> AuditResult:
-    if not exclude_patients:
-        return audit_predictions(predictions, attributes, out_dir=out)
-    table = Withdrawn.of(exclude_patients).leave_out_rows(read_table(predictions), str(predictions))
-    if "finding" not in table:
-        table = table.assign(finding=file_finding(predictions))
-    return audit_predictions(table, attributes, out_dir=out, title=f"Audit of {predictions.name}")
+def _audit_table(
+    predictions: Path,
+    attributes: Sequence[str],
+    out: Path,
+    exclude_patients: Sequence[str],
+    intersections: Sequence[Sequence[str]],
+) -> AuditResult:
+    table, title = predictions, None
+    if exclude_patients:
+        table = Withdrawn.of(exclude_patients).leave_out_rows(read_table(predictions), str(predictions))
+        table = table if "finding" in table else table.assign(finding=file_finding(predictions))
+        title = f"Audit of {predictions.name}"
+    with progress("resampling patients") as move:
+        return audit_predictions(table, attributes, out_dir=out, title=title, intersections=intersections, progress=move)
 
 
-def _audit_run(run: RunLayout, attributes: Sequence[str], out: Path, exclude_patients: Sequence[str]) -> AuditResult:
+def _audit_run(
+    run: RunLayout,
+    attributes: Sequence[str],
+    out: Path,
+    exclude_patients: Sequence[str],
+    intersections: Sequence[Sequence[str]],
+) -> AuditResult:
     config, table = load_config(run.config), pd.read_parquet(run.predictions)
     facts = _stored_facts(run, shown_config(config))
     withdrawn = Withdrawn.of(exclude_patients, run)
@@ -84,15 +99,19 @@ def _audit_run(run: RunLayout, attributes: Sequence[str], out: Path, exclude_pat
     if len(kept) < len(table):
         facts = _without(facts, run, withdrawn, set(kept["sample_id"]))
         table = kept
-    return write_audit(
-        out,
-        table[table["split"] == Split.TEST].reset_index(drop=True),
-        replace(facts, title=f"{facts.title}, audited again"),
-        attributes=tuple(attributes) or config.data.attributes,
-        margin=config.audit.margin,
-        bootstrap=config.audit.bootstrap,
-        seed=config.seed_everything,
-    )
+    chosen = tuple(attributes) or config.data.attributes
+    options = audit_options(config)
+    declared = [parts for parts in options["intersections"] if set(parts) <= set(chosen)]
+    options["intersections"] = tuple(intersections) or tuple(declared)
+    with progress("resampling patients") as move:
+        return write_audit(
+            out,
+            table[table["split"] == Split.TEST].reset_index(drop=True),
+            replace(facts, title=f"{facts.title}, audited again"),
+            attributes=chosen,
+            **options,
+            progress=move,
+        )
 
 
 def _empty(out: Path) -> Path:

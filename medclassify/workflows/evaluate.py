@@ -14,12 +14,12 @@ from medclassify.runs import RunLayout
 from medclassify.runs.provenance import read_provenance
 from medclassify.workflows.checks import default_folder, finished_run, require_manifest, require_new_folder
 from medclassify.workflows.consent import Withdrawn, data_statements, excluded_patients
-from medclassify.workflows.console import warn
+from medclassify.workflows.console import progress, warn
 from medclassify.workflows.dataset import prepare, with_attributes
 from medclassify.workflows.index import report_exclusions
 from medclassify.workflows.modalities import keep_learnt
 from medclassify.workflows.overlap import overlap, rows_to_evaluate
-from medclassify.workflows.reporting import described
+from medclassify.workflows.reporting import audit_options, described
 from medclassify.workflows.scoring import Scorer
 from medclassify.workflows.tables import write_table
 
@@ -87,10 +87,8 @@ def evaluate(
         },
         **describe_splits(manifest.frame, scorer.bundle.findings, described(manifest, attributes)),
     )
-    audit = write_audit(
-        out / "audit", predictions, facts, attributes=attributes, margin=config.audit.margin, bootstrap=config.audit.bootstrap,
-        seed=config.seed_everything,
-    )  # fmt: skip
+    with progress("resampling patients") as move:
+        audit = write_audit(out / "audit", predictions, facts, attributes=attributes, **audit_options(config), progress=move)
     return audit, out
 
 

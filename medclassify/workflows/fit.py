@@ -28,7 +28,7 @@ from medclassify.training import require_growth
 from medclassify.training.compiling import require_compiler
 from medclassify.workflows.checks import require_data
 from medclassify.workflows.consent import without_ids
-from medclassify.workflows.console import say, warn
+from medclassify.workflows.console import progress, say, warn
 from medclassify.workflows.dataset import Dataset, make_dataset, preprocessing_for, with_attributes
 from medclassify.workflows.explainer import Explainer
 from medclassify.workflows.explanations import choose_cases, write_explanations
@@ -37,7 +37,7 @@ from medclassify.workflows.learning import calibrated, learn, start_network
 from medclassify.workflows.method_checks import check_sanity, reference_limits
 from medclassify.workflows.mitigation import require_attribute
 from medclassify.workflows.ranks import Call, Leader, crowding, follow, leading, roll_call
-from medclassify.workflows.reporting import metrics_json, report_facts
+from medclassify.workflows.reporting import audit_options, metrics_json, report_facts
 from medclassify.workflows.run_folder import new_run, stage, unfinished_run
 from medclassify.workflows.scoring import Scorer
 
@@ -132,15 +132,8 @@ def _lead(config: Config, config_path: Path, leader: Leader, resume: bool) -> Fi
         shown, sanity = _explain(run, scorer, dataset, test, config.explain)
     with stage("auditing", run):
         facts = report_facts(config, dataset, weights, learnt, scorer, shown, sanity, attributes)
-        audit = write_audit(
-            run.audit,
-            test,
-            facts,
-            attributes=attributes,
-            margin=config.audit.margin,
-            bootstrap=config.audit.bootstrap,
-            seed=config.seed_everything,
-        )
+        with progress("resampling patients") as move:
+            audit = write_audit(run.audit, test, facts, attributes=attributes, **audit_options(config), progress=move)
         seconds = time.monotonic() - started
         write_json(run.metrics, metrics_json(audit, learnt, seconds))
         write_provenance(run, {**facts.provenance, "ranks": leader.ranks.number, "seconds": round(seconds, 1)})

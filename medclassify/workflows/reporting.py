@@ -81,6 +81,18 @@ def described(manifest: Manifest, attributes: Sequence[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*attributes, *asked)))
 
 
+def audit_options(config: Config) -> dict[str, Any]:
+    """What the config says about how an audit is computed."""
+    audit = config.audit
+    return {
+        "intersections": audit.intersections,
+        "standardise": audit.standardise,
+        "margin": audit.margin,
+        "bootstrap": audit.bootstrap,
+        "seed": config.seed_everything,
+    }
+
+
 def shown_config(config: Config) -> dict[str, Any]:
     """The config as reports show it: without names of folders and files, which may be a patient's."""
     shown = asdict(config)

@@ -14,6 +14,9 @@ def _audit_arguments(parser: argparse.ArgumentParser) -> None:
         "--predictions", type=Path, metavar="FILE", help="anyone's predictions table (.csv or .parquet) instead of a run"
     )
     parser.add_argument("--attributes", default="", metavar="A,B", help="its attribute columns, e.g. sex,age,site")
+    parser.add_argument(
+        "--intersections", default="", metavar="A*B,…", help="pairs of them to cross, declared beforehand, e.g. sex*age"
+    )
     parser.add_argument("--out", type=Path, metavar="DIR", help="default: RUN-audit beside the run, or FILE-audit")
     exclude_patients_argument(parser)
 
@@ -29,7 +32,8 @@ def _audit(arguments: argparse.Namespace, overrides: Sequence[str]) -> None:
     from medclassify.workflows.audit import audit
     from medclassify.workflows.summary import auroc_table
 
-    result, out = audit(arguments.run, arguments.predictions, attributes, arguments.out, arguments.exclude_patients)
+    crossed = [tuple(part.strip() for part in pair.split("*")) for pair in arguments.intersections.split(",") if pair.strip()]
+    result, out = audit(arguments.run, arguments.predictions, attributes, arguments.out, arguments.exclude_patients, crossed)
     print(auroc_table(result))
     print(f"wrote {out}/report.html, model_card.md, estimates.csv, gaps.csv and audit.json")
     print(f"next: open {out}/report.html")

@@ -81,7 +81,7 @@ def test_patients_not_rows_are_counted_and_widen_intervals(make_predictions) -> 
         next(row for row in estimate_table(table, bootstrap=100) if row.metric == "auroc") for table in (once, twice)
     )
     assert doubled.n == 2 * doubled.n_patients
-    assert doubled.estimate.ci_method == "logit-Obuchowski"
+    assert doubled.estimate.ci_method == "logit-Obuchowski shrunk"
     # Every image twice tells nothing new: the interval must not shrink.
     width = [row.estimate.ci_high - row.estimate.ci_low for row in (alone, doubled)]
     assert width[1] == pytest.approx(width[0], rel=0.02)

@@ -4,6 +4,7 @@ from scipy import stats
 
 from medclassify import metrics
 from medclassify.errors import MetricError
+from medclassify.metrics.auroc import shrunk_variance
 from medclassify.records import Status
 
 
@@ -19,18 +20,44 @@ def test_a_curve_by_hand():
     score = [9, 8, 6, 5, 2, 7, 5, 1, 1, 0]
     found = metrics.auroc(y, score)
     assert found.value == pytest.approx((5 + 5 + 4 + 3.5 + 3) / 25, abs=1e-15)
-    assert found.ci_method == "logit-DeLong"
+    assert found.ci_method == "logit-DeLong shrunk"
 
 
-def test_the_default_interval_is_the_logit_of_the_wald_one():
+def test_the_logit_interval_is_the_logit_of_the_wald_one():
     y, score = binormal(60, 140, 0.85)
-    logit, wald = metrics.auroc(y, score), metrics.auroc(y, score, interval="wald")
+    logit, wald = metrics.auroc(y, score, interval="logit"), metrics.auroc(y, score, interval="wald")
     assert wald.ci_method == "Wald-DeLong"
     error = (wald.ci_high - wald.value) / stats.norm.ppf(0.975)
     centre = np.log(logit.value / (1 - logit.value))
     half = stats.norm.ppf(0.975) * error / (logit.value * (1 - logit.value))
     assert np.log(logit.ci_low / (1 - logit.ci_low)) == pytest.approx(centre - half, abs=1e-12)
     assert np.log(logit.ci_high / (1 - logit.ci_high)) == pytest.approx(centre + half, abs=1e-12)
+
+
+def test_the_default_variance_leans_on_a_model_as_on_five_samples():
+    assert shrunk_variance(0.9, 0.001, 20, 180) == pytest.approx(0.8 * 0.001 + 0.2 * hanley_mcneil(0.9, 20, 180))
+    assert shrunk_variance(0.9, 0.001, 180, 20) == pytest.approx(shrunk_variance(0.1, 0.001, 20, 180))
+    assert shrunk_variance(0.9, 0.001, 10**6, 10**6) == pytest.approx(0.001, rel=1e-3)
+
+
+def hanley_mcneil(area: float, n_pos: int, n_neg: int) -> float:
+    """Their formula written out, with the mean of both counts for each."""
+    more = (n_pos + n_neg) / 2 - 1
+    q1, q2 = area / (2 - area), 2 * area**2 / (1 + area)
+    return (area * (1 - area) + more * (q1 - area**2) + more * (q2 - area**2)) / (n_pos * n_neg)
+
+
+def test_a_sample_that_happens_to_rank_well_does_not_look_sure():
+    """One of twenty positives stands below a few of 180 negatives: DeLong's variance knows of one fault alone."""
+    y = np.r_[np.ones(20), np.zeros(180)]
+    score = np.r_[np.linspace(10, 12, 19), 2.25, np.linspace(0, 2.3, 180)]
+    shrunk, plain = metrics.auroc(y, score), metrics.auroc(y, score, interval="logit")
+    assert shrunk.value == plain.value > 0.99
+    assert plain.ci_low > 0.99
+    assert shrunk.ci_low < 0.985
+    repeated = metrics.auroc(np.tile(y, 2), np.tile(score, 2), patients=np.tile(np.arange(200), 2))
+    assert repeated.ci_method == "logit-Obuchowski shrunk"
+    assert repeated.ci_low == pytest.approx(shrunk.ci_low, abs=2e-3)  # patients count, not images
 
 
 def test_a_wald_limit_past_one_is_neither_clipped_nor_hidden():
@@ -48,7 +75,7 @@ def test_a_lower_level_gives_a_narrower_interval():
     assert wide.ci_low < narrow.ci_low < narrow.value < narrow.ci_high < wide.ci_high
 
 
-@pytest.mark.parametrize("interval", ["logit", "wald"])
+@pytest.mark.parametrize("interval", ["shrunk", "logit", "wald"])
 @pytest.mark.parametrize(("turned", "value"), [(False, 1.0), (True, 0.0)])
 def test_full_separation_has_an_exact_interval_and_says_so(interval, turned, value):
     y = np.r_[np.ones(10), np.zeros(90)]
@@ -87,7 +114,11 @@ def test_repeated_patients_choose_obuchowski_and_widen_the_interval():
     rows = np.tile(np.arange(200), 6)
     row_wise = metrics.auroc(y[rows], score[rows])
     by_patient = metrics.auroc(y[rows], score[rows], patients=rows)
-    assert (once.ci_method, row_wise.ci_method, by_patient.ci_method) == ("logit-DeLong", "logit-DeLong", "logit-Obuchowski")
+    assert (once.ci_method, row_wise.ci_method, by_patient.ci_method) == (
+        "logit-DeLong shrunk",
+        "logit-DeLong shrunk",
+        "logit-Obuchowski shrunk",
+    )
     assert by_patient.value == pytest.approx(once.value, abs=1e-15)
     assert (by_patient.ci_low, by_patient.ci_high) == pytest.approx((once.ci_low, once.ci_high), abs=0.002)
     assert (row_wise.ci_high - row_wise.ci_low) < 0.5 * (by_patient.ci_high - by_patient.ci_low)
