@@ -6,12 +6,14 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import commands
 import pytest
 
 from medclassify.config import PhantomConfig
 from medclassify.phantom import render_dataset
 
 Cli = Callable[..., subprocess.CompletedProcess[str]]
+SECONDS = 250
 
 SMALL = """
 seed_everything: 1
@@ -25,8 +27,11 @@ audit: {bootstrap: 200}
 
 @pytest.fixture(scope="session")
 def phantom(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """70 synthetic patients: ``images/``, ``masks/``, ``labels.csv``."""
-    return render_dataset(tmp_path_factory.mktemp("phantom"), PhantomConfig(patients=70, seed=5))
+    """70 synthetic patients: ``images/``, ``masks/``, ``labels.csv``; rendered once for all workers of a test run."""
+    own = tmp_path_factory.getbasetemp()
+    return render_dataset(
+        (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "phantom", PhantomConfig(patients=70, seed=5)
+    )
 
 
 @pytest.fixture(scope="session")
@@ -43,14 +48,25 @@ def state(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 
 @pytest.fixture(scope="session")
-def cli(state: dict[str, str]) -> Cli:
-    """Runs ``medclassify`` as a user does: another process, its own words, its exit code."""
+def program(state: dict[str, str]) -> Cli:
+    """Runs ``medclassify`` as a user does: another process, its own words, its own exit code."""
 
     def run(*words: str | Path, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "medclassify", *map(str, words)]
         return subprocess.run(
-            command, cwd=cwd, env={**state, **environment}, capture_output=True, text=True, timeout=250, check=False
+            command, cwd=cwd, env={**state, **environment}, capture_output=True, text=True, timeout=SECONDS, check=False
         )
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def cli(state: dict[str, str]) -> Cli:
+    """The same in a process that has PyTorch already: for the many commands whose start is tested by others."""
+    commands.start_server(state)
+
+    def run(*words: str | Path, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+        return commands.run([str(word) for word in words], cwd, {**state, **environment}, SECONDS)
 
     return run
 
@@ -64,9 +80,9 @@ def small_config(phantom: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
 
 
 @pytest.fixture(scope="session")
-def fitted(cli: Cli, small_config: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+def fitted(program: Cli, small_config: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """A finished run, and what the command printed."""
     folder = tmp_path_factory.mktemp("fitted")
-    done = cli("fit", small_config, "--run_dir", folder / "run", cwd=folder)
+    done = program("fit", small_config, "--run_dir", folder / "run", cwd=folder)
     assert done.returncode == 0, done.stderr
     return folder / "run", done.stdout

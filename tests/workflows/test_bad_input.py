@@ -101,9 +101,9 @@ def test_an_attribute_that_is_no_column(cli, small_config: Path, tmp_path: Path)
     assert not (tmp_path / "run").exists()
 
 
-def test_weights_that_cannot_be_had(cli, small_config: Path, tmp_path: Path) -> None:
+def test_weights_that_cannot_be_had(program, small_config: Path, tmp_path: Path) -> None:
     nobody = {"HF_ENDPOINT": "http://127.0.0.1:9", "HF_HOME": str(tmp_path / "hub")}
-    done = fit(cli, small_config, tmp_path, "--model.weights", "imagenet", **nobody)
+    done = fit(program, small_config, tmp_path, "--model.weights", "imagenet", **nobody)
     one_line(done, "is not cached and cannot be downloaded", "--model.weights FILE.safetensors")
     assert not (tmp_path / "run").exists()
 
@@ -151,7 +151,7 @@ STAGES = {
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_ctrl_c_leaves_nothing_half_written_and_the_run_can_go_on(
-    stage: str, state, small_config: Path, tmp_path: Path
+    stage: str, cli, state, small_config: Path, tmp_path: Path
 ) -> None:
     run = tmp_path / "run"
     environment = {**state, "MEDCLASSIFY_CACHE": str(tmp_path / "cache")}  # its own: preparing must take its time
@@ -178,18 +178,8 @@ def test_ctrl_c_leaves_nothing_half_written_and_the_run_can_go_on(
     assert "stopped" in next(line for line in errors.splitlines() if line.startswith("medclassify: "))
     assert not list(tmp_path.rglob("*.part*")) and not (run / "provenance.json").exists()
     if (run / "config.yaml").exists():
-        again = [
-            sys.executable,
-            "-m",
-            "medclassify",
-            "fit",
-            str(run / "config.yaml"),
-            "--run_dir",
-            str(run),
-            "--ckpt_path",
-            "last",
-        ]
-        resumed = subprocess.run(again, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=250, check=False)
+        again = ("fit", run / "config.yaml", "--run_dir", run, "--ckpt_path", "last")
+        resumed = cli(*again, cwd=tmp_path, MEDCLASSIFY_CACHE=environment["MEDCLASSIFY_CACHE"])
         assert resumed.returncode == 0, resumed.stderr
         assert (run / "provenance.json").is_file()
     else:
@@ -208,34 +198,23 @@ def test_being_told_to_stop_ends_with_a_line_as_ctrl_c_does(state, small_config:
     assert process.returncode == 1 and "medclassify: stopped while reading the data" in errors, errors
 
 
-def test_a_killed_fit_resumes_to_the_same_weights_as_an_unbroken_one(state, small_config: Path, tmp_path: Path) -> None:
+def test_a_killed_fit_resumes_to_the_same_weights_as_an_unbroken_one(cli, state, small_config: Path, tmp_path: Path) -> None:
     def words(run: Path, *more: str) -> list[str]:
-        return [
-            sys.executable,
-            "-m",
-            "medclassify",
-            "fit",
-            str(small_config),
-            "--run_dir",
-            str(run),
-            "--trainer.max_epochs",
-            "4",
-            *more,
-        ]
+        return ["fit", str(small_config), "--run_dir", str(run), "--trainer.max_epochs", "4", *more]
 
     unbroken, killed = tmp_path / "unbroken", tmp_path / "killed"
-    subprocess.run(words(unbroken), env=state, cwd=tmp_path, capture_output=True, timeout=250, check=True)
+    whole = cli(*words(unbroken), cwd=tmp_path)
+    assert whole.returncode == 0, whole.stderr
+    command = [sys.executable, "-m", "medclassify", *words(killed)]
     with subprocess.Popen(
-        words(killed), env=state, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        command, env=state, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     ) as process:
         assert process.stdout is not None
         for line in process.stdout:
             if "epoch 2/4" in line:
                 break
         process.kill()
-    done = subprocess.run(
-        words(killed, "--ckpt_path", "last"), env=state, cwd=tmp_path, capture_output=True, text=True, timeout=250, check=False
-    )
+    done = cli(*words(killed, "--ckpt_path", "last"), cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     ours, theirs = (pd.read_parquet(run / "predictions.parquet") for run in (killed, unbroken))
     pd.testing.assert_frame_equal(ours, theirs, rtol=1e-4, atol=1e-5)
