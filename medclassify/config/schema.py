@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 LabelFormat = Literal[
-    "auto", "generic", "nih", "chexpert", "mimic-cxr", "rsna-pneumonia", "rsna-ich",
+    "auto", "generic", "nih", "chexpert", "mimic-cxr", "rsna-pneumonia", "rsna-ich", "rsna-pe",
     "vindr-cxr", "vindr-cxr-any", "vindr-cxr-soft", "siim", "padchest",
 ]  # fmt: skip
 UncertainPolicy = Literal["zeros", "ones", "ignore", "soft"]
@@ -21,15 +21,20 @@ class PhantomConfig:
     """The demonstration dataset, rendered when no data is named (``data.source: phantom``).
 
     Args:
-        patients: How many synthetic patients to render (1 to 4 radiographs each).
+        kind: What is rendered: ``chest_xray``, or CT examinations as series, ``head_ct`` (bleeding) or ``chest_ct`` (nodules,
+            ground glass).
+        patients: How many synthetic patients to render (1 to 4 radiographs, or 1 to 2 examinations each).
         seed: The seed of the rendering.
         faults: Planted faults, for testing an audit: ``fainter_in_f`` (a finding is fainter in women), ``label_noise_site_b``,
-            ``site_marker`` (a lead marker gives a finding away), ``patient_in_two_splits``.
+            ``site_marker`` (a lead marker gives a finding away), ``patient_in_two_splits``; of radiographs alone.
+        matrix: Rows and columns of a CT slice, 96 when left out; of CT alone.
     """
 
+    kind: Literal["chest_xray", "head_ct", "chest_ct"] = "chest_xray"
     patients: int = 600
     seed: int = 0
     faults: tuple[Literal["fainter_in_f", "label_noise_site_b", "site_marker", "patient_in_two_splits"], ...] = ()
+    matrix: int | None = None
 
 
 @dataclass(frozen=True)
@@ -73,6 +78,10 @@ class DataConfig:
         ct_windows: For CT instead: one window, or three that become the three channels of the network, by name: lung,
             mediastinum, embolism, bone, brain, abdomen, liver, temporal_bone, subdural, stroke. Images that are not in
             Hounsfield units are then left out.
+        sample: What is learnt and scored: ``image``, each file by itself, or ``series``, an examination's stack of slices as
+            a whole (docs/ct.md).
+        neighbours: 2.5-D: 1 puts the slices that lie below and above a slice beside it as channels, through the one window of
+            ``ct_windows``; found by where slices lie, whatever their files are called.
         image_size: Side of the square network input in pixels; the weights' own size when left out.
         batch_size: Images a step.
         num_workers: Loader processes; 0 reads the memory-mapped store directly, which is faster at ordinary sizes.
@@ -94,6 +103,8 @@ class DataConfig:
     allow_leakage: str | None = None
     window: Literal["voi", "percentile", "full"] = "voi"
     ct_windows: tuple[str, ...] = ()
+    sample: Literal["image", "series"] = "image"
+    neighbours: Literal[0, 1] = 0
     image_size: int | None = None
     batch_size: int = 32
     num_workers: int = 0
@@ -117,6 +128,8 @@ class ModelConfig:
         grad_checkpointing: Activations are computed again in the backward pass instead of being kept (Chen 2016): far less
             memory for about a third more time, and the same result.
         compile: Compile the steps of training (torch.compile): minutes once, earned back by long training on a GPU alone.
+        sequence: Of ``data.sample: series``: ``none`` weighs each slice by what it shows, ``gru`` by what lies below and above
+            it too (a small recurrent layer over the slices).
     """
 
     backbone: str = "tf_efficientnetv2_b0"
@@ -127,6 +140,7 @@ class ModelConfig:
     drop_path_rate: float = 0.1
     grad_checkpointing: bool = False
     compile: bool = False
+    sequence: Literal["none", "gru"] = "none"
 
 
 @dataclass(frozen=True)
@@ -182,6 +196,7 @@ class OptimizerConfig:
         warmup_share: Share of steps in which the learning rate rises.
         loss: ``cross_entropy``; ``focal`` (Lin 2017, gamma 2: what is right already weighs less); or for multi-label
             ``asymmetric`` (Ridnik 2021: easy negatives weigh almost nothing, for findings that are rare).
+        slice_loss: Of ``data.sample: series``: what the loss of slices counts beside that of series, where slices have labels.
         label_smoothing: Targets are moved this far towards one half.
         mixup: Alpha of mixup (Zhang 2018), for ``data.task: multiclass``: images and targets of a batch are blended, by one
             share from Beta(alpha, alpha); off when 0.
@@ -204,6 +219,7 @@ class OptimizerConfig:
     batch_norm: Literal["auto", "train", "frozen"] = "auto"
     warmup_share: float = 0.1
     loss: Literal["cross_entropy", "focal", "asymmetric"] = "cross_entropy"
+    slice_loss: float = 0.5
     label_smoothing: float = 0.0
     mixup: float = 0.0
     class_weighting: Literal["none", "balanced"] = "none"

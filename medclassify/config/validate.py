@@ -35,6 +35,26 @@ def validate(config: Config, where: str) -> None:
             f"data.ct_windows must be one window or three (a network has three channels), received {len(data.ct_windows)}",
         ),
         (data.phantom.patients >= 20, f"data.phantom.patients must be at least 20, received {data.phantom.patients}"),
+        (
+            not data.neighbours or len(data.ct_windows) == 1,
+            f"data.neighbours 1 shows three slices through one window, but data.ct_windows names {len(data.ct_windows)}",
+        ),
+        (
+            data.sample == "image" or bool(data.ct_windows),
+            "data.sample series needs data.ct_windows: a series is shown through windows that are the same for all its slices",
+        ),
+        (
+            data.sample == "image" or data.task == "multilabel",
+            "data.sample series contradicts data.task multiclass: an examination's findings are each yes or no",
+        ),
+        (
+            data.phantom.kind == "chest_xray" or not data.phantom.faults,
+            f"data.phantom.faults contradicts data.phantom.kind {data.phantom.kind}: they are planted in radiographs alone",
+        ),
+        (
+            data.phantom.matrix is None or (data.phantom.kind != "chest_xray" and 32 <= data.phantom.matrix <= 512),
+            f"data.phantom.matrix must be 32–512 and is of CT alone, received {data.phantom.matrix} for {data.phantom.kind}",
+        ),
         (len(set(data.findings or ())) == len(data.findings or ()), f"data.findings holds a name twice: {data.findings}"),
         (data.task == "multilabel" or len(data.findings or (1, 2)) >= 2, "data.task multiclass needs two findings or more"),
         (
@@ -67,6 +87,11 @@ def validate(config: Config, where: str) -> None:
         (
             0 <= optimizer.label_smoothing < 0.5,
             f"optimizer.label_smoothing must be in [0, 0.5), received {optimizer.label_smoothing}",
+        ),
+        (optimizer.slice_loss >= 0, f"optimizer.slice_loss must be 0 or more, received {optimizer.slice_loss}"),
+        (
+            config.model.sequence == "none" or data.sample == "series",
+            f"model.sequence {config.model.sequence} reads the slices of a series, but data.sample is {data.sample}",
         ),
         (optimizer.mixup >= 0, f"optimizer.mixup must be 0 or more, received {optimizer.mixup}"),
         (

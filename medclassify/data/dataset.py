@@ -44,9 +44,14 @@ class PreparedDataset(Dataset):
         facts = {"target": self.targets[index], "mask": self.mask[index], "index": index}
         if self.places is not None:
             return {"place": self.places[index], **facts}
-        images = np.empty((len(chosen), *self.images.shape[1:]), np.uint8)
-        np.take(self.images, self.rows[chosen], axis=0, out=images, mode="clip")  # "clip" writes to out without a copy
-        return {"image": torch.from_numpy(images), **facts}
+        return {"image": torch.from_numpy(self._take(self.rows[chosen])), **facts}
+
+    def _take(self, rows: NDArray[np.int64]) -> NDArray[np.uint8]:
+        if not isinstance(self.images, np.ndarray):
+            return self.images[rows]  # slices with their neighbours
+        images = np.empty((len(rows), *self.images.shape[1:]), np.uint8)
+        np.take(self.images, rows, axis=0, out=images, mode="clip")  # "clip" writes to out without a copy
+        return images
 
 
 def whole_batch(batch: Batch) -> Batch:

@@ -10,9 +10,9 @@ import json
 import os
 import shutil
 import uuid
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import cast
 
@@ -29,7 +29,7 @@ from medclassify.records import Exclusion, PreparedGeometry, Preprocessing
 from medclassify.runs import one_works, storage_error, write_json
 
 _FORMAT = 3
-_LATER = ("mean", "std")  # what is done to an image after it left the store
+_LATER = ("mean", "std", "neighbours")  # what is done to an image after it left the store
 _COMPLETE = "complete.json"
 _INDEX_ROWS = 4096
 Progress = Callable[[int, int], None]
@@ -47,20 +47,34 @@ class PreparedStore:
     """Prepared images.
 
     Attributes:
-        images: uint8 (N, C, S, S), memory-mapped, read-only.
+        images: uint8 (N, C, S, S), memory-mapped, read-only; or ``NeighbouredImages`` of them.
         index: One row an image, in the array's order: ``sample_id``, geometry, ``applied``, ``warnings``, ``pixel_sha256``.
+        stacks: Where samples are series: sample → which images it is made of, in order, int64. Images have ids of slices then.
     """
 
     images: NDArray[np.uint8]
     index: pd.DataFrame
+    stacks: Mapping[str, NDArray[np.int64]] = field(default_factory=dict)
 
     @property
     def folder(self) -> Path:
         """Where it lies, for ``open_store``."""
         return Path(str(cast(np.memmap, self.images).filename)).parent
 
+    @property
+    def sample_ids(self) -> list[str]:
+        """The samples whose images are here: series, or the images themselves."""
+        return list(self.stacks) or self.index["sample_id"].tolist()
+
+    def pixel_hashes(self) -> dict[str, str]:
+        """Sample → what is the same for two samples of the same stored values (``prepare.PreparedImage``)."""
+        hashes = self.index["pixel_sha256"]
+        if not self.stacks:
+            return dict(zip(self.index["sample_id"], hashes, strict=True))
+        return {sample: hashlib.sha256("".join(hashes.iloc[rows]).encode()).hexdigest() for sample, rows in self.stacks.items()}
+
     def rows(self, sample_ids: Sequence[str]) -> NDArray[np.int64]:
-        """Where the given samples stand in ``images``: int64 (n,).
+        """Where the given images stand in ``images``: int64 (n,).
 
         Raises:
             ManifestError: A sample is not in the store.

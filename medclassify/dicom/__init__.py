@@ -1,4 +1,4 @@
-"""Image files in and out: headers, pixels in known units, folders searched, radiographs written (pydicom only here)."""
+"""Image files in and out: headers, pixels in known units, folders searched, images written (pydicom only here)."""
 
 from medclassify.dicom.bulk import read_header_batches
 from medclassify.dicom.dicomdir import read_dicomdir
@@ -12,9 +12,11 @@ from medclassify.dicom.shrink import Shrunk, read_shrunk
 from medclassify.dicom.view import read_view
 from medclassify.dicom.volume import read_slices, read_volume
 from medclassify.dicom.write import write_image
+from medclassify.dicom.write_slice import NewSlice, write_slice
 
 __all__ = [
     "NewInstance",
+    "NewSlice",
     "Shrunk",
     "assemble_series",
     "find_files",
@@ -30,4 +32,5 @@ __all__ = [
     "read_view",
     "read_volume",
     "write_image",
+    "write_slice",
 ]

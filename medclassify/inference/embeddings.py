@@ -75,6 +75,7 @@ def _path(network: EfficientNet, store: PreparedStore, preprocessing: Preprocess
     folder = Path(images).parent
     backbone = {name: value for name, value in network.state_dict().items() if not name.startswith("classifier.")}
     facts = {"format": _FORMAT, "weights": state_fingerprint(backbone), **asdict(preprocessing)}
+    facts["beside"] = getattr(store.images, "digest", "")  # slices with their neighbours as channels
     key = hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:32]
     return folder.with_name(f"{folder.name}.embeddings") / f"{key}.npy"
 

@@ -11,6 +11,15 @@ from medclassify.manifest.patients import PatientHasher, is_patient_hash
 from medclassify.manifest.reading import read_labels
 from medclassify.manifest.similarity import NearDuplicate, near_duplicates
 from medclassify.manifest.splits import assign_splits, check_splits
+from medclassify.manifest.stacks import (
+    SLICE_COLUMNS,
+    as_series,
+    is_of_series,
+    of_slices,
+    own_slices,
+    slice_table,
+    with_neighbours,
+)
 from medclassify.manifest.store import read_manifest, write_exclusions, write_manifest
 from medclassify.manifest.subset import keep_findings, keep_samples, without_patients
 from medclassify.manifest.table import CORE_COLUMNS, Manifest
@@ -21,6 +30,7 @@ __all__ = [
     "BOX_COLUMNS",
     "CORE_COLUMNS",
     "HEADER_FIELDS",
+    "SLICE_COLUMNS",
     "LabelTable",
     "LeakageFinding",
     "LeakageReport",
@@ -28,25 +38,31 @@ __all__ = [
     "NearDuplicate",
     "PatientHasher",
     "apply_uncertainty",
+    "as_series",
     "assign_splits",
     "build_manifest",
     "check_leakage",
     "check_splits",
     "describe",
     "header_table",
+    "is_of_series",
     "is_patient_hash",
     "join_boxes",
     "keep_boxes",
     "keep_findings",
     "keep_samples",
     "near_duplicates",
+    "of_slices",
+    "own_slices",
     "read_boxes",
     "read_labels",
     "read_manifest",
     "require_no_leakage",
+    "slice_table",
     "uncertainty_notes",
     "uncertainty_policies",
     "unlabelled_manifest",
+    "with_neighbours",
     "without_patients",
     "write_boxes",
     "write_exclusions",

@@ -116,6 +116,11 @@ def source_folders(images: pd.DataFrame, sources: Sequence[Path | str]) -> list[
     return sorted(common, key=lambda folder: (-len(folder.parts), folder))
 
 
+def named_by(uid: str) -> str:
+    """The id of what a UID names: the first 64 bits of SHA-256 over it, 16 hexadecimal digits."""
+    return hashlib.sha256(uid.encode()).hexdigest()[:16]
+
+
 def sample_ids(images: pd.DataFrame, folders: Sequence[Path]) -> pd.Series:
     """Names each sample: the first 64 bits of SHA-256 over its SOP Instance UID, or for pictures over the path in its source.
 
@@ -134,7 +139,7 @@ def sample_ids(images: pd.DataFrame, folders: Sequence[Path]) -> pd.Series:
         start = f"{folder.as_posix().rstrip('/')}/"
         relative = relative.where(~relative.str.startswith(start), relative.str.slice(len(start)))
     named = images["sop_uid"].fillna(relative)
-    ids = pd.Series([hashlib.sha256(str(name).encode()).hexdigest()[:16] for name in named], index=images.index, dtype="str")
+    ids = pd.Series([named_by(str(name)) for name in named], index=images.index, dtype="str")
     twice = ids.duplicated(keep=False)
     if twice.any():
         first, second = images["path"][ids == ids[twice].iloc[0]].iloc[:2]

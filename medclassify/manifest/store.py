@@ -15,6 +15,7 @@ from medclassify.manifest.delimited import read_columns, read_header
 from medclassify.manifest.handmade import complete
 from medclassify.manifest.labels import parse_labels
 from medclassify.manifest.patients import PatientHasher
+from medclassify.manifest.stacks import read_slices_beside, write_slices
 from medclassify.manifest.table import SCHEMA_VERSION, Manifest
 from medclassify.records import Exclusion
 from medclassify.runs import atomic_path, write_json
@@ -23,7 +24,7 @@ _METADATA_KEY = b"medclassify.manifest"
 
 
 def write_manifest(manifest: Manifest, path: Path | str) -> None:
-    """Writes a manifest, atomically.
+    """Writes a manifest, atomically, and beside it ``<name>.slices.parquet`` where it tells of series.
 
     Args:
         manifest: What to write.
@@ -43,6 +44,7 @@ def write_manifest(manifest: Manifest, path: Path | str) -> None:
         "patient_source": manifest.patient_source,
     }
     _require_suffix(path)
+    write_slices(path, manifest)
     if path.suffix == ".csv":
         write_json(_facts_beside(path), facts)
         with atomic_path(path) as temporary:
@@ -84,6 +86,7 @@ def read_manifest(path: Path | str, *, hasher: PatientHasher | None = None) -> M
         label_format=facts["label_format"],
         notes=tuple(facts["notes"]),
         patient_source=facts["patient_source"],
+        slices=read_slices_beside(path),
     )
 
 

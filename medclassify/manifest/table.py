@@ -32,6 +32,8 @@ class Manifest:
         notes: What was decided on the way, one line each; to be shown to the user.
         patient_source: How many samples have their ``patient_id`` from where: ``labels``, ``headers``, or, for want of an id,
             ``study_uid`` (each study its own patient) or ``image`` (each image its own patient).
+        slices: Where samples are slices with neighbours, or whole series: ``stacks.SLICE_COLUMNS``, a row a slice, then for
+            series the findings of slices. Samples are told by ``slice_id`` or by ``stack``. None for single images.
     """
 
     frame: pd.DataFrame
@@ -40,6 +42,7 @@ class Manifest:
     label_format: str
     notes: tuple[str, ...] = ()
     patient_source: dict[str, int] = field(default_factory=dict)
+    slices: pd.DataFrame | None = None
 
     def __post_init__(self) -> None:
         missing = [name for name in (*CORE_COLUMNS, *self.findings) if name not in self.frame.columns]
@@ -73,6 +76,9 @@ class Manifest:
         for name in sorted(rows.columns.drop("path")):
             digest.update(f"\x1e{name}\x1e".encode())
             digest.update("\x1f".join(rows[name].astype("str").fillna("\x00").tolist()).encode())
+        if self.slices is not None:
+            ordered = self.slices.sort_values(["stack", "position_mm"]).drop(columns="path").astype("str").fillna("\x00")
+            digest.update(f"\x1eslices\x1e{ordered.to_csv(index=False)}".encode())
         return digest.hexdigest()
 
     def targets(self) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:

@@ -1,11 +1,13 @@
 """EfficientNets by name or coefficient, their weights, and the pickle-free bundle."""
 
-from medclassify.models.bundle import ModelBundle, load_bundle, save_bundle
+from medclassify.models.attention import GatedAttention
+from medclassify.models.bundle import ModelBundle, load_bundle, save_bundle, whole_state
 from medclassify.models.factory import backbone_name, create_network, preprocessing_of
 from medclassify.models.scaling import Scaling, scaling_of
 from medclassify.models.weights import WeightsReport, load_weights, state_fingerprint
 
 __all__ = [
+    "GatedAttention",
     "ModelBundle",
     "Scaling",
     "WeightsReport",
@@ -17,4 +19,5 @@ __all__ = [
     "save_bundle",
     "scaling_of",
     "state_fingerprint",
+    "whole_state",
 ]

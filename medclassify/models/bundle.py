@@ -4,18 +4,21 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from safetensors.torch import load_file, save_file
 from timm.models.efficientnet import EfficientNet
+from torch import Tensor
 
 from medclassify.errors import RunError
+from medclassify.models.attention import GatedAttention
 from medclassify.models.factory import create_network
 from medclassify.models.weights import state_fingerprint
 from medclassify.records import Preprocessing
 from medclassify.runs import atomic_path, write_json
 
 _SCHEMA = 1
+_ATTENTION = "attention."
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,7 @@ class ModelBundle:
         fingerprint: SHA-256 of the weights.
         conformal: The conformal rules' JSON, or None where there are none.
         prevalence: Finding → prevalence where the model is used, which ``predict`` corrects for; usually empty.
+        attention: Weighs the slices of a series; None where samples are images. It is in evaluation mode.
         decisions_sha256: Frozen hash over calibrator, operating points, conformal rules and prevalence; "" where a model of an
             earlier version kept none.
         modalities: Modality (0008,0060) of the images it learnt from, each once; "" among them where files did not say (PNG,
@@ -53,12 +57,20 @@ class ModelBundle:
     conformal: Any = None
     prevalence: Mapping[str, float] = field(default_factory=dict)
     decisions_sha256: str = ""
+    attention: GatedAttention | None = None
+
+
+def whole_state(network: EfficientNet, attention: GatedAttention | None) -> dict[str, Tensor]:
+    """Every weight of a model by its name; those of the attention begin with ``attention.``."""
+    of_slices = attention.state_dict() if attention is not None else {}
+    return {**network.state_dict(), **{f"{_ATTENTION}{name}": tensor for name, tensor in of_slices.items()}}
 
 
 def save_bundle(folder: Path, bundle: ModelBundle) -> None:
     """Writes both files; ``model.json`` last, so that its presence means both are whole."""
     folder.mkdir(parents=True, exist_ok=True)
-    state = {name: tensor.detach().cpu().contiguous() for name, tensor in bundle.network.state_dict().items()}
+    weights = whole_state(bundle.network, bundle.attention)
+    state = {name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}
     with atomic_path(folder / "model.safetensors") as temporary:
         save_file(state, temporary)
     write_json(
@@ -77,6 +89,7 @@ def save_bundle(folder: Path, bundle: ModelBundle) -> None:
             "synthetic": bundle.synthetic,
             "fingerprint": bundle.fingerprint,
             "modalities": list(bundle.modalities),
+            "attention": {"sequence": bundle.attention.sequence} if bundle.attention is not None else None,
         },
     )
 
@@ -93,7 +106,13 @@ def load_bundle(folder: Path) -> ModelBundle:
         if facts["schema"] != _SCHEMA:
             raise RunError(f"{folder}: model schema {facts['schema']} is not known to this version, which reads {_SCHEMA}.")
         network = create_network(facts["backbone"], len(facts["findings"]))
-        network.load_state_dict(state)
+        attention = None
+        if facts.get("attention"):
+            attention = GatedAttention(cast(int, network.num_features), len(facts["findings"]), facts["attention"]["sequence"])
+            attention.load_state_dict(
+                {name.removeprefix(_ATTENTION): value for name, value in state.items() if name.startswith(_ATTENTION)}
+            )
+        network.load_state_dict({name: value for name, value in state.items() if not name.startswith(_ATTENTION)})
     except RunError:
         raise
     except Exception as error:
@@ -118,4 +137,5 @@ def load_bundle(folder: Path) -> ModelBundle:
         conformal=facts.get("conformal"),
         prevalence=facts.get("prevalence", {}),
         decisions_sha256=facts.get("decisions_sha256", ""),
+        attention=attention.eval() if attention is not None else None,
     )

@@ -85,7 +85,9 @@ def create_network(
     return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
-def preprocessing_of(backbone: str, *, image_size: int | None, window: str, ct_windows: Sequence[str] = ()) -> Preprocessing:
+def preprocessing_of(
+    backbone: str, *, image_size: int | None, window: str, ct_windows: Sequence[str] = (), neighbours: int = 0
+) -> Preprocessing:
     """Reads what the weights expect from timm's record of them; AdvProp's different normalisation comes this way too.
 
     Args:
@@ -93,6 +95,7 @@ def preprocessing_of(backbone: str, *, image_size: int | None, window: str, ct_w
         image_size: Overrides the weights' own input size, pixels.
         window: How a radiograph's values become grey.
         ct_windows: Names of ``display.CT_WINDOWS``, for CT.
+        neighbours: Slices on either side of a slice that are channels beside it.
 
     Raises:
         ConfigError: timm has no record of the backbone's weights, or a window is not known.
@@ -103,4 +106,5 @@ def preprocessing_of(backbone: str, *, image_size: int | None, window: str, ct_w
     if facts is None:
         raise ConfigError(f"model.backbone {backbone!r}: timm has no record of what its weights expect. Choose another.")
     mean, std = ((float(red), float(green), float(blue)) for red, green, blue in (facts.mean, facts.std))
-    return Preprocessing(image_size or facts.input_size[-1], mean, std, facts.interpolation, window, tuple(ct_windows))
+    size = image_size or facts.input_size[-1]
+    return Preprocessing(size, mean, std, facts.interpolation, window, tuple(ct_windows), neighbours)

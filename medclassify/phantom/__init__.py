@@ -1,10 +1,12 @@
-"""Renders the demonstration dataset: synthetic chest radiographs as DICOM, with findings drawn by their physics."""
+"""Renders the demonstration datasets as DICOM: chest radiographs by their physics, and CT examinations of head and chest."""
 
 from medclassify.phantom.anatomy import Anatomy, draw_anatomy
+from medclassify.phantom.ct import CtExam, draw_ct_patient
 from medclassify.phantom.dataset import dataset_name, render_dataset
 from medclassify.phantom.detector import Exposure
 from medclassify.phantom.files import mask_path
 from medclassify.phantom.findings import FINDINGS, Lesion
+from medclassify.phantom.kinds import kind_of
 from medclassify.phantom.population import Exam, draw_patient
 from medclassify.phantom.radiograph import Radiograph, Scene, render_radiograph
 from medclassify.phantom.site import SITES, Site
@@ -13,6 +15,7 @@ __all__ = [
     "FINDINGS",
     "SITES",
     "Anatomy",
+    "CtExam",
     "Exam",
     "Exposure",
     "Lesion",
@@ -21,7 +24,9 @@ __all__ = [
     "Site",
     "dataset_name",
     "draw_anatomy",
+    "draw_ct_patient",
     "draw_patient",
+    "kind_of",
     "mask_path",
     "render_dataset",
     "render_radiograph",

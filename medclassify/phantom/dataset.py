@@ -1,4 +1,4 @@
-"""The demonstration dataset on disk: rendered once by as many processes as there are cores, whole or not there."""
+"""A demonstration dataset on disk: rendered once by as many processes as there are cores, whole or not there."""
 
 import errno
 import hashlib
@@ -13,8 +13,8 @@ from pathlib import Path
 
 from medclassify.config import PhantomConfig
 from medclassify.errors import ConfigError, StorageError
-from medclassify.phantom.files import FULL_CACHE, write_readme, write_share, write_tables
-from medclassify.phantom.population import VERSION, draw_patient
+from medclassify.phantom.files import FULL_CACHE
+from medclassify.phantom.kinds import kind_of
 from medclassify.phantom.workers import run_workers
 from medclassify.runs import core_count, storage_error
 
@@ -31,9 +31,9 @@ def render_dataset(
 ) -> Path:
     """Renders the dataset of a config below ``out``, or returns the one that is already there.
 
-    The folder holds ``images/*.dcm``, ``masks/<sop_uid>_<finding>.png``, ``labels.csv`` (generic label file), ``truth.csv``
-    (what was drawn, for tests of the tests), ``README.txt`` and ``dataset.json``. It appears by a rename when all of it is
-    written: a folder that is there is whole. Two renderers at the same time do the work twice and
+    The folder holds ``images/`` (of CT a folder an examination), ``masks/<sop_uid>_<finding>.png``, ``labels.csv`` (generic
+    label file), ``truth.csv`` (what was drawn, for tests of the tests), ``README.txt`` and ``dataset.json``. It appears by a
+    rename when all of it is written: a folder that is there is whole. Two renderers at the same time do the work twice and
     agree.
 
     Args:
@@ -79,7 +79,7 @@ def is_complete(folder: Path, config: PhantomConfig) -> bool:
         images = record.pop("images")
     except (OSError, ValueError, KeyError, AttributeError):
         return False
-    return record == _facts(config) and images == sum(1 for _ in (folder / "images").glob("*.dcm"))
+    return record == _facts(config) and images == sum(1 for _ in (folder / "images").rglob("*.dcm"))
 
 
 def _check(config: PhantomConfig) -> None:
@@ -90,31 +90,37 @@ def _check(config: PhantomConfig) -> None:
     unknown = sorted(set(config.faults) - set(_FAULTS))
     if unknown:
         raise ConfigError(f"data.phantom.faults: {', '.join(unknown)} is not known; choose from {', '.join(_FAULTS)}.")
+    if config.faults and config.kind != "chest_xray":
+        raise ConfigError(f"data.phantom.faults are planted in radiographs alone, received kind {config.kind}.")
 
 
 def _facts(config: PhantomConfig) -> dict[str, object]:
+    kind = kind_of(config)
+    of_ct = {} if config.kind == "chest_xray" else {"kind": config.kind, "matrix": config.matrix}
     return {
-        "what": "synthetic chest radiographs, not for clinical use",
-        "version": VERSION,
+        "what": f"synthetic {kind.what}, not for clinical use",
+        "version": kind.version,
         "patients": config.patients,
         "seed": config.seed,
         "faults": sorted(set(config.faults)),
+        **of_ct,
     }
 
 
 def _render(part: Path, config: PhantomConfig, progress: Progress | None, workers: int) -> None:
-    exams = [exam for number in range(config.patients) for exam in draw_patient(config, number)]
+    kind = kind_of(config)
+    exams = [exam for number in range(config.patients) for exam in kind.draw(config, number)]
     workers = max(1, min(workers, config.patients // 4))
     if progress:
         progress(0, len(exams))
-    names = write_share(part, config, 0, 1) if workers == 1 else run_workers(part, config, workers)
+    names = kind.write_share(part, config, 0, 1) if workers == 1 else run_workers(part, config, workers)
     with closing(names):  # an interrupt ends the workers here and now: what they still write could not be removed
         for done, _ in enumerate(names, start=1):
             if progress:
                 progress(done, len(exams))
-    write_tables(part, exams, with_split="patient_in_two_splits" in config.faults)
-    write_readme(part, config, len(exams))
-    (part / _RECORD).write_text(json.dumps(_facts(config) | {"images": len(exams)}, indent=2) + "\n", encoding="utf-8")
+    kind.write_tables(part, config, exams)
+    images = sum(exam.files for exam in exams)
+    (part / _RECORD).write_text(json.dumps(_facts(config) | {"images": images}, indent=2) + "\n", encoding="utf-8")
 
 
 def _publish(part: Path, folder: Path, config: PhantomConfig) -> Path:

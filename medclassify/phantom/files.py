@@ -78,8 +78,9 @@ def _header(exam: Exam) -> NewInstance:
     )
 
 
-def write_tables(folder: Path, exams: Sequence[Exam], *, with_split: bool) -> None:
-    """Writes ``labels.csv``, the generic label file, and ``truth.csv``, what was drawn."""
+def write_tables(folder: Path, config: PhantomConfig, exams: Sequence[Exam]) -> None:
+    """Writes ``labels.csv``, the generic label file, ``truth.csv``, what was drawn, and the note that none of it is real."""
+    with_split = "patient_in_two_splits" in config.faults
     keys = ["path", "patient_id", *FINDINGS, *(["split"] if with_split else [])]
     labels = [
         {"path": f"images/{exam.name}.dcm", "patient_id": exam.patient_id, "split": exam.split, **exam.labels} for exam in exams
@@ -99,6 +100,8 @@ def write_tables(folder: Path, exams: Sequence[Exam], *, with_split: bool) -> No
         for exam in exams
     ]
     _write_csv(folder / "truth.csv", keys, truth)
+    text = _README.format(patients=config.patients, images=len(exams), seed=config.seed)
+    (folder / "README.txt").write_text(text, encoding="utf-8")
 
 
 def _write_csv(path: Path, keys: Sequence[str], rows: Sequence[Mapping[str, object]]) -> None:
@@ -107,12 +110,6 @@ def _write_csv(path: Path, keys: Sequence[str], rows: Sequence[Mapping[str, obje
     writer.writeheader()
     writer.writerows(rows)
     path.write_text(text.getvalue(), encoding="utf-8")
-
-
-def write_readme(folder: Path, config: PhantomConfig, images: int) -> None:
-    """Writes the note that says what this is and that it is synthetic."""
-    text = _README.format(patients=config.patients, images=images, seed=config.seed)
-    (folder / "README.txt").write_text(text, encoding="utf-8")
 
 
 _README = """SYNTHETIC DATA. NOT FOR CLINICAL USE.

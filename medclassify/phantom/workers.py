@@ -89,12 +89,12 @@ def main(job: str) -> int:
     Returns:
         The exit code: 0, or 3 for a failure that has a message.
     """
-    from medclassify.phantom.files import write_share
+    from medclassify.phantom.kinds import kind_of
 
     order = json.loads(job)
     config = PhantomConfig(**{**order["config"], "faults": tuple(order["config"]["faults"])})
     try:
-        for name in write_share(Path(order["folder"]), config, order["first"], order["step"]):
+        for name in kind_of(config).write_share(Path(order["folder"]), config, order["first"], order["step"]):
             sys.stdout.write(f"{name}\n")
             sys.stdout.flush()
     except MedclassifyError as error:

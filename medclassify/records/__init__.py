@@ -21,7 +21,7 @@ from medclassify.records.review import (
 )
 from medclassify.records.saliency import Saliency
 from medclassify.records.sample import Exclusion, Split
-from medclassify.records.series import DicomDirectory, DicomVolume, Quarantine, Series, SliceGeometry
+from medclassify.records.series import DicomDirectory, DicomVolume, Quarantine, Series, SliceGeometry, SliceWeights
 from medclassify.records.tables import LogitTable, ProbabilityTable
 
 __all__ = [
@@ -54,6 +54,7 @@ __all__ = [
     "Saliency",
     "Series",
     "SliceGeometry",
+    "SliceWeights",
     "Split",
     "Status",
     "Units",

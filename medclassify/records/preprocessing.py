@@ -15,6 +15,7 @@ class Preprocessing:
         window: How a radiograph's values become grey (``voi``, ``percentile``, ``full``).
         ct_windows: Names of ``display.CT_WINDOWS`` that Hounsfield units are shown through, one channel each; none for
             radiographs, which are one channel.
+        neighbours: How many slices below and above a slice are channels beside it, in the order in which they lie.
     """
 
     image_size: int
@@ -23,3 +24,4 @@ class Preprocessing:
     interpolation: str
     window: str
     ct_windows: tuple[str, ...] = ()
+    neighbours: int = 0

@@ -160,3 +160,23 @@ class DicomDirectory:
     images: tuple[Path, ...]
     missing: tuple[Path, ...]
     warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SliceWeights:
+    """What a model makes of the L slices of one series, for K findings.
+
+    Attributes:
+        attention: float64 (K, L), how much each slice counts; the weights of a finding add up to 1.
+        logits: float64 (L, K), what each slice says.
+        series: float64 (K,), the logits of the series: of each finding the sum of weight times logit.
+    """
+
+    attention: NDArray[np.float64]
+    logits: NDArray[np.float64]
+    series: NDArray[np.float64]
+
+    @property
+    def shares(self) -> NDArray[np.float64]:
+        """Of each slice its share of the series' logit, float64 (K, L); they add up to the logit."""
+        return self.attention * self.logits.T

@@ -7,20 +7,24 @@ from medclassify.training.head import FINE_STRENGTHS, STRENGTHS, HeadProbe, Prob
 from medclassify.training.parameters import opening_line
 from medclassify.training.ranks import LostRankError, Ranks, find_ranks
 from medclassify.training.recipe import settle_recipe
+from medclassify.training.series import AttentionFit, SeriesPart, fit_attention
 
 __all__ = [
     "FINE_STRENGTHS",
     "STRENGTHS",
+    "AttentionFit",
     "Classifier",
     "Growth",
     "HeadProbe",
     "LostRankError",
     "ProbeTrial",
     "Ranks",
+    "SeriesPart",
     "TrainingResult",
     "class_weights",
     "find_ranks",
     "fine_tune",
+    "fit_attention",
     "fit_head",
     "growth_notes",
     "opening_line",

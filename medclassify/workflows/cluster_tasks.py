@@ -151,9 +151,8 @@ def _score(order: Order, marks: Marks) -> dict[str, Any]:
 
     if not order.piece.exists():
         scorer = _scorer(order.facts["model"], order.facts["fingerprint"])
-        score_piece(
-            order.piece, scorer, order.facts["samples"], prepare_marked(order.paths, scorer.bundle.preprocessing, marks)
-        )
+        facts, results = order.facts, prepare_marked(order.paths, scorer.bundle.preprocessing, marks)
+        score_piece(order.piece, scorer, facts["samples"], facts["images"], facts["slices"], results)
     return {}
 
 

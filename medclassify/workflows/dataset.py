@@ -6,6 +6,7 @@ from functools import partial
 
 from medclassify.config import Config
 from medclassify.data import PreparedDataset, PreparedStore, prepare_store
+from medclassify.data.stacks import in_stacks
 from medclassify.data.store import Decode, decode_here
 from medclassify.errors import ManifestError
 from medclassify.manifest import (
@@ -14,7 +15,10 @@ from medclassify.manifest import (
     assign_splits,
     check_leakage,
     check_splits,
+    is_of_series,
     keep_samples,
+    of_slices,
+    own_slices,
     require_no_leakage,
 )
 from medclassify.models import backbone_name, preprocessing_of
@@ -51,6 +55,11 @@ class Dataset:
         targets, mask = part.targets()
         return PreparedDataset(self.store.images, self.store.rows(part.frame["sample_id"].tolist()), targets, mask)
 
+    def of_slices(self) -> "Dataset":
+        """The slices of series as samples of their own; those that could not be read are not there."""
+        manifest = keep_samples(of_slices(self.manifest), self.store.index["sample_id"])
+        return replace(self, manifest=manifest, store=replace(self.store, stacks={}))
+
 
 def preprocessing_for(config: Config) -> Preprocessing:
     """What the config's network expects of its input.
@@ -59,7 +68,9 @@ def preprocessing_for(config: Config) -> Preprocessing:
         ConfigError: There is no such network, or a window is not known.
     """
     data, backbone = config.data, backbone_name(config.model.backbone, config.model.scale)
-    return preprocessing_of(backbone, image_size=data.image_size, window=data.window, ct_windows=data.ct_windows)
+    return preprocessing_of(
+        backbone, image_size=data.image_size, window=data.window, ct_windows=data.ct_windows, neighbours=data.neighbours
+    )
 
 
 def make_dataset(indexed: Indexed, config: Config, preprocessing: Preprocessing, decode: Decode = decode_here) -> Dataset:
@@ -70,7 +81,7 @@ def make_dataset(indexed: Indexed, config: Config, preprocessing: Preprocessing,
         SplitError: A split cannot be used.
         ManifestError: No image could be read.
     """
-    manifest = indexed.manifest
+    manifest, data = indexed.manifest, config.data
     exclusions = list(indexed.exclusions)
     if config.data.task == "multiclass":
         manifest, ambiguous = one_finding_each(manifest)
@@ -80,7 +91,7 @@ def make_dataset(indexed: Indexed, config: Config, preprocessing: Preprocessing,
     require_no_leakage(check_leakage(split(manifest)), config.data.allow_leakage)  # before minutes go into decoding
     store, unreadable = prepare(manifest, preprocessing, decode)
     report_exclusions(unreadable)
-    manifest, leakage = _split_by_picture(keep_samples(manifest, store.index["sample_id"]), store, split)
+    manifest, leakage = _split_by_picture(keep_samples(manifest, store.sample_ids), store, split, compare=not data.ct_windows)
     require_no_leakage(leakage, config.data.allow_leakage)
     if config.data.allow_leakage and not leakage.clean:
         warn(f"patients or images cross splits, allowed because: {config.data.allow_leakage}")
@@ -102,19 +113,21 @@ def make_dataset(indexed: Indexed, config: Config, preprocessing: Preprocessing,
 
 
 def _split_by_picture(
-    manifest: Manifest, store: PreparedStore, split: Callable[..., Manifest]
+    manifest: Manifest, store: PreparedStore, split: Callable[..., Manifest], *, compare: bool
 ) -> tuple[Manifest, LeakageReport]:
     """Splits by patient, and by picture where patients share one: a split that parts a picture's copies is drawn again.
 
-    Two ids of one patient, most often; a published split is left as it is, and then refused.
+    Two ids of one patient, most often; a published split is left as it is, and then refused. Slices of CT are compared by equal
+    pixels alone: neighbours and two patients at one level are more alike than any two radiographs (docs/ct.md).
     """
-    hashes = dict(zip(store.index["sample_id"], store.index["pixel_sha256"], strict=True))
-    alike = find_alike(store, dict(zip(manifest.frame["sample_id"], manifest.frame["patient_id"], strict=True)))
+    hashes = store.pixel_hashes()
+    patients = dict(zip(manifest.frame["sample_id"], manifest.frame["patient_id"], strict=True))
+    alike = find_alike(store, patients) if compare else None
     check = partial(check_leakage, pixel_hashes=hashes, alike=alike)
     drawn = split(manifest)
     leakage = check(drawn)
     if {finding.check for finding in leakage.findings} & {"pixel_hash", "near_duplicate"}:
-        pairs = [(pair.first, pair.second) for pair in alike] + _equal(hashes)
+        pairs = [(pair.first, pair.second) for pair in alike or ()] + _equal(hashes)
         again = split(manifest, together=pairs)
         if len((mended := check(again)).findings) < len(leakage.findings):
             note = f"patients whose images show one picture are kept in one split ({len(pairs)} pairs of images)"
@@ -131,8 +144,13 @@ def _equal(hashes: Mapping[str, str]) -> list[tuple[str, str]]:
 def prepare(
     manifest: Manifest, preprocessing: Preprocessing, decode: Decode = decode_here
 ) -> tuple[PreparedStore, list[Exclusion]]:
-    """Decodes a manifest's images into the cache, with progress shown; another process that does just that is waited for."""
-    samples = list(zip(manifest.frame["sample_id"], manifest.frame["path"], strict=True))
+    """Decodes a manifest's images into the cache, with progress shown; another process that does just that is waited for.
+
+    Where it tells of slices, these are decoded, each once, and brought into stacks.
+    """
+    slices = None if manifest.slices is None else own_slices(manifest)
+    files = manifest.frame.rename(columns={"sample_id": "slice_id"}) if slices is None else slices
+    samples = list(zip(files["slice_id"], files["path"], strict=True))
     done = 0
 
     def moved(now: int, of: int) -> None:
@@ -144,7 +162,14 @@ def prepare(
         store, exclusions = prepare_store(samples, preprocessing, cache=cache_folder(), progress=moved, tell=say, decode=decode)
     if not done:
         say(f"preparing images: done before, {len(store.index)} are in the cache")
-    return store, exclusions
+    return arranged(store, manifest, preprocessing), exclusions
+
+
+def arranged(store: PreparedStore, manifest: Manifest, preprocessing: Preprocessing) -> PreparedStore:
+    """A store as the manifest's samples need it: as it is, or its slices in stacks."""
+    if manifest.slices is None:
+        return store
+    return in_stacks(store, own_slices(manifest), neighbours=preprocessing.neighbours, series=is_of_series(manifest))
 
 
 def one_finding_each(manifest: Manifest) -> tuple[Manifest, list[Exclusion]]:

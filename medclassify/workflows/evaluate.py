@@ -53,10 +53,11 @@ def evaluate(
     withdrawn = Withdrawn.of(exclude_patients, run)
     manifest, left_out = withdrawn.leave_out(manifest)
     manifest, foreign = keep_learnt(manifest, scorer.bundle.modalities)
+    manifest, apart = scorer.take(manifest)
     store, unreadable = prepare(manifest, scorer.bundle.preprocessing)
-    exclusions = [*left_out, *foreign, *unreadable]
+    exclusions = [*left_out, *foreign, *apart, *unreadable]
     report_exclusions(exclusions)
-    manifest = keep_samples(manifest, store.index["sample_id"])
+    manifest = keep_samples(manifest, store.sample_ids)
     attributes = with_attributes(manifest, config.data.attributes)
     predictions = scorer.table(manifest, store, attributes=attributes)
     write_table(predictions, out / "predictions.parquet")

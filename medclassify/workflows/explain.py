@@ -76,13 +76,14 @@ def explain(
         limits, sanity = _checked(run, scorer, chosen)
     manifest, unreadable = samples_of(sources, Withdrawn.of(exclude_patients, run))
     manifest, foreign = keep_learnt(manifest, scorer.bundle.modalities)
+    manifest, apart = scorer.take(manifest)
     store, broken = prepare(manifest, scorer.bundle.preprocessing)
-    report_exclusions([*unreadable, *foreign, *broken])
-    manifest = keep_samples(manifest, store.index["sample_id"])
+    report_exclusions([*unreadable, *foreign, *apart, *broken])
+    manifest = keep_samples(manifest, store.sample_ids)
     predictions = scorer.table(manifest, store, attributes=())
     paths = dict(zip(manifest.frame["sample_id"], manifest.frame["path"], strict=True))
     cases = [Case.of_row(row, paths) for row in predictions.to_dict("records") if finding in (None, row["finding"])]
-    write_explanations(out, Explainer(scorer, store, chosen), cases, limits, sanity)
+    write_explanations(out, Explainer(scorer, store, chosen), cases, limits, sanity, manifest.slices)
     # Apart from the maps, which are passed on: a path may name a patient.
     write_table(manifest.frame[["sample_id", "path"]], out / "files.csv")
     for sample, path in zip(manifest.frame["sample_id"].head(_SHOWN), manifest.frame["path"].head(_SHOWN), strict=True):
@@ -106,5 +107,5 @@ def _checked(run: RunLayout, scorer: Scorer, method: Method) -> tuple[dict[str, 
             "them. Leave out --method, or put the images back."
         ) from error
     report_exclusions(gone)
-    explainer, samples = Explainer(scorer, store, method), store.index["sample_id"].tolist()
+    explainer, samples = Explainer(scorer, store, method), store.sample_ids
     return reference_limits(explainer, samples), check_sanity(explainer, samples)

@@ -3,7 +3,7 @@
 import json
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
 from typing import Any, cast
@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from medclassify.audit import ExplainedCase
 from medclassify.dicom import read_image
-from medclassify.display import overlay, png_bytes
+from medclassify.display import ct_channels, overlay, png_bytes
+from medclassify.records import Preprocessing
 from medclassify.runs import RunLayout, atomic_path, write_json
 from medclassify.workflows.console import progress
 from medclassify.workflows.explainer import Explainer
@@ -30,7 +31,7 @@ class Case:
     Attributes:
         sample_id: The sample.
         finding: The finding.
-        path: The original image.
+        path: The original image; of a series its middle slice.
         target: 1, 0, or None where unknown.
         probability: Calibrated.
         threshold: The operating point.
@@ -85,8 +86,12 @@ def write_explanations(
     cases: Sequence[Case],
     limits: Mapping[str, float],
     sanity: Mapping[str, Any] | None,
+    slices: pd.DataFrame | None = None,
 ) -> list[ExplainedCase]:
     """Writes overlays (PNG), raw maps (NPZ, in the image's own rows and columns), and ``index.json`` last.
+
+    Of a series the slice is shown that the finding's attention peaks on; beside its map the NPZ holds ``attention`` and
+    ``share``, float64 (L,): what each slice counts, and its share of the series' logit, in the order in which slices lie.
 
     Args:
         folder: Made anew.
@@ -94,24 +99,26 @@ def write_explanations(
         cases: What to draw.
         limits: Full colour, by finding.
         sanity: The sanity check's result, or None where it was not run.
+        slices: Where samples are series: the manifest's slices, which know the slices' files.
 
     Returns:
         The cases as the report shows them.
     """
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    window, method = explainer.scorer.bundle.preprocessing.window, explainer.method
+    preprocessing, method = explainer.scorer.bundle.preprocessing, explainer.method
     entries, shown = [], []
     with progress("explaining") as move:
-        for case, raw in _maps_of(explainer, cases):
+        for seen in _maps_of(explainer, cases, slices):
+            case, raw = seen.case, seen.saliency
             name = f"{case.sample_id}_{_file_name(case.finding)}"
             with atomic_path(folder / f"{name}.npz") as temporary:
-                np.savez_compressed(temporary, saliency=raw)
-            picture = _overlay(case, raw, limits[case.finding], window)
+                np.savez_compressed(temporary, saliency=raw, **cast(Any, seen.of_slices))
+            picture = _overlay(seen.path, raw, limits[case.finding], preprocessing)
             with atomic_path(folder / f"{name}.png") as temporary:
                 temporary.write_bytes(picture)
             entry = {"sample_id": case.sample_id, "finding": case.finding, "file": f"{name}.npz"}
-            entries.append({**entry, "layer": method.layer, "score": case.logit})
+            entries.append({**entry, "layer": method.layer, "score": case.logit, **seen.facts})
             shown.append(ExplainedCase(case.sample_id, case.finding, case.target, case.probability, case.threshold, picture))
             move(len(shown), len(cases))
     write_json(folder / "sanity.json", sanity)
@@ -119,13 +126,31 @@ def write_explanations(
     return shown
 
 
-def _maps_of(explainer: Explainer, cases: Sequence[Case]) -> Iterator[tuple[Case, NDArray[np.float32]]]:
+@dataclass(frozen=True, slots=True, eq=False)
+class _Seen:
+    """The map of a case, in the geometry of the file that it lies on, and of a series how its slices count."""
+
+    case: Case
+    saliency: NDArray[np.float32]
+    path: str
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    of_slices: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+
+
+def _maps_of(explainer: Explainer, cases: Sequence[Case], slices: pd.DataFrame | None) -> Iterator[_Seen]:
     """Each case with its map in the image's own geometry; the maps of one sample are made together."""
+    if slices is not None and explainer.store.stacks:
+        paths = dict(zip(slices["slice_id"], slices["path"], strict=True))
+        for case in cases:
+            seen = explainer.slice_of(case.sample_id, case.finding)
+            by_slice = {"attention": seen.attention, "share": seen.share}
+            yield _Seen(case, seen.saliency, paths[seen.slice_id], seen.facts, by_slice)
+        return
     for sample_id, group in groupby(cases, key=lambda case: case.sample_id):
         together = list(group)
         squares = explainer.maps([sample_id], [case.finding for case in together])[0]
         for case, square in zip(together, squares, strict=True):
-            yield case, explainer.in_image(sample_id, square)
+            yield _Seen(case, explainer.in_image(sample_id, square), case.path)
 
 
 def stored_cases(run: RunLayout) -> list[ExplainedCase]:
@@ -148,8 +173,11 @@ def stored_cases(run: RunLayout) -> list[ExplainedCase]:
     return shown
 
 
-def _overlay(case: Case, raw: NDArray[np.float32], limit: float, window: str) -> bytes:
-    pixels = read_image(case.path, window=cast(Any, window)).pixels
+def _overlay(path: str, raw: NDArray[np.float32], limit: float, preprocessing: Preprocessing) -> bytes:
+    if preprocessing.ct_windows:
+        pixels = ct_channels(read_image(path, window="none").pixels, preprocessing.ct_windows[:1])[0]
+    else:
+        pixels = read_image(path, window=cast(Any, preprocessing.window)).pixels
     scale = min(1.0, _REPORT_SIDE / max(pixels.shape))
     size = (max(1, round(pixels.shape[1] * scale)), max(1, round(pixels.shape[0] * scale)))
     small = [cv2.resize(array, size, interpolation=cv2.INTER_AREA).astype(np.float32) for array in (pixels, raw)]

@@ -40,6 +40,7 @@ from medclassify.workflows.ranks import Call, Leader, crowding, follow, leading,
 from medclassify.workflows.reporting import audit_options, metrics_json, report_facts
 from medclassify.workflows.run_folder import new_run, stage, unfinished_run
 from medclassify.workflows.scoring import Scorer
+from medclassify.workflows.series import found_slices, learn_series
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -106,7 +107,7 @@ def _lead(config: Config, config_path: Path, leader: Leader, resume: bool) -> Fi
         _write_inputs(run, config, dataset, indexed.boxes)
     with stage("training", run):
         call = Call(str(run.root.resolve()), str(dataset.store.folder), pretrained=weights.loaded > 0, resume=resume)
-        learnt = learn(
+        learnt = (learn_series if dataset.store.stacks else learn)(
             network,
             dataset,
             config,
@@ -118,7 +119,7 @@ def _lead(config: Config, config_path: Path, leader: Leader, resume: bool) -> Fi
             call=lambda: leader.call(call),
         )
     with stage("calibrating", run):
-        scorer = calibrated(network, dataset, config, preprocessing, learnt.embeddings)
+        scorer = calibrated(network, dataset, config, preprocessing, learnt)
         save_bundle(run.model, scorer.bundle)  # frozen before the test split is read
     with stage("testing", run):
         evaluated = keep_samples(
@@ -128,6 +129,7 @@ def _lead(config: Config, config_path: Path, leader: Leader, resume: bool) -> Fi
         with atomic_path(run.predictions) as temporary:
             predictions.to_parquet(temporary)
         test = predictions[predictions["split"] == Split.TEST].reset_index(drop=True)
+        found = found_slices(scorer, dataset)
     with stage("explaining", run):
         shown, sanity = _explain(run, scorer, dataset, test, config.explain)
     with stage("auditing", run):
@@ -135,7 +137,7 @@ def _lead(config: Config, config_path: Path, leader: Leader, resume: bool) -> Fi
         with progress("resampling patients") as move:
             audit = write_audit(run.audit, test, facts, attributes=attributes, **audit_options(config), progress=move)
         seconds = time.monotonic() - started
-        write_json(run.metrics, metrics_json(audit, learnt, seconds))
+        write_json(run.metrics, metrics_json(audit, learnt, found, seconds))
         write_provenance(run, {**facts.provenance, "ranks": leader.ranks.number, "seconds": round(seconds, 1)})
     return Fitted(run, audit, seconds)
 
@@ -164,4 +166,4 @@ def _explain(
     sanity = check_sanity(explainer, reference)
     cases = choose_cases(test, paths, settings.samples)
     limits = reference_limits(explainer, reference)
-    return write_explanations(run.explain, explainer, cases, limits, sanity), sanity
+    return write_explanations(run.explain, explainer, cases, limits, sanity, dataset.manifest.slices), sanity

@@ -6,24 +6,21 @@ import numpy as np
 from numpy.typing import NDArray
 from timm.models.efficientnet import EfficientNet
 
-from medclassify.data import PreparedDataset
+from medclassify.data import PreparedDataset, PreparedStore
 from medclassify.inference import stored_embeddings
 from medclassify.records import Preprocessing
 from medclassify.training import HeadProbe, fit_head
 from medclassify.workflows.console import progress, say, warn
-from medclassify.workflows.dataset import Dataset
-from medclassify.workflows.scoring import best_device
+from medclassify.workflows.device import best_device
 
 
-def embed_dataset(network: EfficientNet, dataset: Dataset, preprocessing: Preprocessing) -> NDArray[np.float32]:
-    """Embeddings of every image of the dataset's store, from the cache where they are: float32 (M, D), in the store's order.
+def embed_store(network: EfficientNet, store: PreparedStore, preprocessing: Preprocessing) -> NDArray[np.float32]:
+    """Embeddings of every image of a store, from the cache where they are: float32 (M, D), in the store's order.
 
     See ``stored_embeddings`` for what it costs. The network is left on the GPU where there is one.
     """
     with progress("embedding images") as move:
-        return stored_embeddings(
-            network.to(best_device()), dataset.store, preprocessing=preprocessing, progress=move, tell=warn
-        )
+        return stored_embeddings(network.to(best_device()), store, preprocessing=preprocessing, progress=move, tell=warn)
 
 
 def probe_head(
@@ -41,7 +38,7 @@ def probe_head(
         network: Its ``classifier`` has one output a finding.
         findings: K names.
         splits: Train and tune.
-        embeddings: As ``embed_dataset`` returns them.
+        embeddings: As ``embed_store`` returns them.
         task: ``multilabel`` or ``multiclass``.
         strengths: Inverse penalties to try, ascending.
     """

@@ -22,12 +22,14 @@ from medclassify.manifest import (
     write_exclusions,
     write_manifest,
 )
-from medclassify.phantom import render_dataset
+from medclassify.manifest.matching import NO_LABEL
+from medclassify.phantom import kind_of, render_dataset
 from medclassify.records import Exclusion
 from medclassify.workflows.cache import cache_folder
 from medclassify.workflows.checks import PHANTOM, TABLES, locate_labels, require_table_name
 from medclassify.workflows.console import progress, say, warn
 from medclassify.workflows.headers import read_headers
+from medclassify.workflows.stacks import in_stacks_of
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,7 +77,9 @@ def index_data(data: DataConfig) -> Indexed:
         for note in (f"manifest {source}: {len(manifest)} samples", *manifest.notes, *notes):
             say(note)
         report_exclusions(exclusions)
-        return Indexed(_choose(manifest, data), exclusions, synthetic=False, boxes=read_boxes(source))
+        manifest, apart = in_stacks_of(_choose(manifest, data), neighbours=data.neighbours, series=data.sample == "series")
+        report_exclusions(apart)
+        return Indexed(manifest, [*exclusions, *apart], synthetic=False, boxes=read_boxes(source))
     return index_files(data, [source])
 
 
@@ -89,11 +93,15 @@ def index_files(data: DataConfig, sources: Sequence[Path], *, synthetic: bool = 
     manifest, exclusions = build_manifest(
         headers, labels, hasher, findings=data.findings, exclude_patients=data.exclude_patients, sources=sources
     )
+    manifest, apart = in_stacks_of(manifest, neighbours=data.neighbours, series=data.sample == "series", files=headers)
+    if manifest.slices is not None:  # a slice without a label is part of its stack all the same
+        used = set(manifest.slices["path"])
+        exclusions = [each for each in exclusions if not (each.reason == NO_LABEL and each.path in used)]
     boxes, box_notes = join_boxes(manifest, labels.boxes, headers) if labels.boxes else (None, [])
     manifest = replace(manifest, notes=(*manifest.notes, *box_notes))
     for note in manifest.notes[len(labels.notes) :]:
         say(f"  {note}")
-    exclusions = [*unreadable, *exclusions]
+    exclusions = [*unreadable, *exclusions, *apart]
     say(
         f"manifest: {len(manifest)} samples of {manifest.frame['patient_id'].nunique()} patients, "
         f"{len(manifest.findings)} finding{'' if len(manifest.findings) == 1 else 's'}"
@@ -113,11 +121,16 @@ def report_exclusions(exclusions: Sequence[Exclusion]) -> None:
 
 def _index_phantom(data: DataConfig) -> Indexed:
     folder = cache_folder() / "phantom"
-    say("data: SYNTHETIC chest radiographs (data.source: phantom); rendered once, then cached")
-    with progress("rendering radiographs") as move:
+    say(f"data: SYNTHETIC {kind_of(data.phantom).what} (data.source: phantom); rendered once, then cached")
+    with progress("rendering images") as move:
         dataset = render_dataset(folder, data.phantom, move)
     phantom = DataConfig(
-        source=str(dataset), labels=str(dataset / "labels.csv"), findings=data.findings, exclude_patients=data.exclude_patients
+        source=str(dataset),
+        labels=str(dataset / "labels.csv"),
+        findings=data.findings,
+        exclude_patients=data.exclude_patients,
+        sample=data.sample,
+        neighbours=data.neighbours,
     )
     return index_files(phantom, [dataset / "images"], synthetic=True)
 

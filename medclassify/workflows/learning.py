@@ -26,12 +26,22 @@ from medclassify.config import Config, OptimizerConfig
 from medclassify.data import PreparedDataModule, PreparedDataset
 from medclassify.errors import ConfigError
 from medclassify.manifest import Manifest, apply_uncertainty, uncertainty_notes
-from medclassify.models import ModelBundle, WeightsReport, backbone_name, create_network, load_weights, state_fingerprint
+from medclassify.models import (
+    GatedAttention,
+    ModelBundle,
+    WeightsReport,
+    backbone_name,
+    create_network,
+    load_weights,
+    state_fingerprint,
+    whole_state,
+)
 from medclassify.records import ConformalRule, Preprocessing, ProbabilityTable, Split
 from medclassify.runs import RunLayout
 from medclassify.training import (
     FINE_STRENGTHS,
     STRENGTHS,
+    AttentionFit,
     Classifier,
     Growth,
     HeadProbe,
@@ -46,10 +56,11 @@ from medclassify.training import (
 )
 from medclassify.workflows.console import say, warn
 from medclassify.workflows.dataset import Dataset
-from medclassify.workflows.heads import embed_dataset, probe_head
+from medclassify.workflows.device import best_device
+from medclassify.workflows.heads import embed_store, probe_head
 from medclassify.workflows.mitigation import mitigate
 from medclassify.workflows.modalities import modalities_of
-from medclassify.workflows.scoring import Scorer, best_device, deciding
+from medclassify.workflows.scoring import Scorer, deciding
 
 
 def start_network(config: Config) -> tuple[EfficientNet, WeightsReport]:
@@ -81,7 +92,9 @@ class Learnt:
         decisions: What was decided and why, in words; the first line names the recipe.
         probe: How the head alone did, or None where it was not fitted.
         training: How the training went, or None where there was none (``linear_probe``).
-        embeddings: Of every image of the store, where the network that made them is the model (``linear_probe``).
+        embeddings: Of every image of the store, where the network that made them is the model (``linear_probe``, series).
+        attention: Weighs the slices of series; None where samples are images.
+        attention_fit: How that was learnt.
     """
 
     settings: OptimizerConfig
@@ -89,6 +102,8 @@ class Learnt:
     probe: HeadProbe | None
     training: TrainingResult | None
     embeddings: NDArray[np.float32] | None = None
+    attention: GatedAttention | None = None
+    attention_fit: AttentionFit | None = None
 
 
 def learn(
@@ -120,7 +135,7 @@ def learn(
         callbacks: What else looks on while the network learns.
     """
     findings, task = dataset.manifest.findings, config.data.task
-    _require_known(config.calibration.prevalence, findings)
+    require_known(config.calibration.prevalence, findings)
     torch.manual_seed(config.seed_everything)
     network.reset_classifier(len(findings))
     checkpoint = run.last_checkpoint if resume and run.last_checkpoint.is_file() else None
@@ -130,7 +145,7 @@ def learn(
     for line in decisions:
         (warn if " instead of " in line else say)(line)
     if settings.recipe == "linear_probe":
-        embeddings = embed_dataset(network, dataset, preprocessing)
+        embeddings = embed_store(network, dataset.store, preprocessing)
         probe = probe_head(network, findings, (train, tune), embeddings, task=task, strengths=FINE_STRENGTHS)
         return Learnt(settings, decisions, probe, None, embeddings)
     weights = class_weights(train.targets.numpy(), train.mask.numpy() > 0, settings.class_weighting)
@@ -139,7 +154,7 @@ def learn(
     if settings.recipe == "full":
         start_head(network, train.targets.numpy(), train.mask.numpy() > 0, weights.numpy(), task=task)
     elif not checkpoint and not ranks.rank:  # the others get its head with its weights
-        embeddings = embed_dataset(network, dataset, preprocessing)
+        embeddings = embed_store(network, dataset.store, preprocessing)
         probe = probe_head(network, findings, (train, tune), embeddings, task=task, strengths=STRENGTHS)
     data = PreparedDataModule(
         train,
@@ -188,12 +203,13 @@ def calibrated(
     dataset: Dataset,
     config: Config,
     preprocessing: Preprocessing,
-    embeddings: NDArray[np.float32] | None = None,
+    learnt: Learnt,
 ) -> Scorer:
     """Fits calibrator, operating points and conformal rules on the calibrate split; after this, nothing of the model changes.
 
-    With ``embeddings`` of the store (M, D) the scorer computes the head alone.
+    Where ``learnt`` holds embeddings of the store (M, D), the scorer computes the head alone.
     """
+    embeddings = learnt.embeddings
     manifest = dataset.manifest.of_split(Split.CALIBRATE)
     bundle = ModelBundle(
         network=network.eval().to(best_device()),
@@ -204,7 +220,8 @@ def calibrated(
         calibrator=None,
         operating_points=None,
         synthetic=dataset.synthetic,
-        fingerprint=state_fingerprint(network.state_dict()),
+        fingerprint=state_fingerprint(whole_state(network, learnt.attention)),
+        attention=learnt.attention,
         modalities=modalities_of(dataset.manifest.of_split(Split.TRAIN)),
     )
     settings = config.calibration
@@ -237,7 +254,7 @@ def calibrated(
     return Scorer(finished, calibrator, points, embeddings, rules)
 
 
-def _require_known(prevalence: Mapping[str, float], findings: Sequence[str]) -> None:
+def require_known(prevalence: Mapping[str, float], findings: Sequence[str]) -> None:
     """A wrong name is told before anything is learnt."""
     for finding in prevalence:
         if finding not in findings:

@@ -10,7 +10,7 @@ from timm.models.efficientnet import EfficientNet
 from medclassify.models import create_network
 from medclassify.planning import Hardware, StepCost
 from medclassify.runs import core_count
-from medclassify.workflows.scoring import best_device
+from medclassify.workflows.device import best_device
 
 SECONDS = 20.0
 """All that timing may take; one step is always timed, however long it is."""

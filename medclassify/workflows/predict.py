@@ -107,6 +107,7 @@ def _predict(
     read = partial(read_on, cluster, folder) if cluster else read_here
     manifest, unreadable = samples_of(sources, Withdrawn.of(exclude_patients, run), read)
     manifest, foreign = keep_learnt(manifest, scorer.bundle.modalities)
+    manifest, apart = scorer.take(manifest)
     pieces = pieces_of(manifest, scorer, folder)
     if before := sum(piece.stop - piece.start for piece in pieces if piece.path.exists()):
         say(f"going on: {before} of {len(manifest)} images were scored by an earlier call")
@@ -116,7 +117,7 @@ def _predict(
         else:
             score_here(pieces, manifest, scorer, move)
     writer, kept, broken = _write_scores(pieces, manifest, scorer, shifts, out)
-    exclusions = (*unreadable, *foreign, *broken)
+    exclusions = (*unreadable, *foreign, *apart, *broken)
     report_exclusions(exclusions)
     # Which file a sample is, apart from its scores: a path may name a patient, and scores are passed on.
     files = manifest.frame.loc[kept, ["sample_id", "path"]].reset_index(drop=True)
@@ -159,7 +160,8 @@ def _write_scores(
             shutil.rmtree(pieces[0].path.parent, ignore_errors=True)
             many = f"none of the {len(manifest)} images could be read (first: {broken[0].detail})"
             raise ManifestError(f"{many}. Check the files, or leave them out.")
-    if kept.sum() + len(broken) != len(manifest) or writer.rows != kept.sum() * len(scorer.bundle.findings):
+    unread = len(broken) if manifest.slices is None else int((~kept).sum())  # a series goes on without an unreadable slice
+    if kept.sum() + unread != len(manifest) or writer.rows != kept.sum() * len(scorer.bundle.findings):
         raise RunError(f"{out}: not every image was scored once ({writer.rows} rows). Please report it.")
     return writer, kept, broken
 

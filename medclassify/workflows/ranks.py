@@ -23,7 +23,7 @@ from medclassify.manifest import LeakageReport, read_manifest
 from medclassify.runs import RunLayout, core_count, started_rank
 from medclassify.training import LostRankError, Ranks, find_ranks
 from medclassify.workflows.console import silence
-from medclassify.workflows.dataset import Dataset, preprocessing_for
+from medclassify.workflows.dataset import Dataset, arranged, preprocessing_for
 from medclassify.workflows.learning import learn, start_network
 from medclassify.workflows.scoring import best_device
 
@@ -140,9 +140,10 @@ def _train(call: Call, ranks: Ranks) -> None:
     run = RunLayout(Path(call.run))
     config = load_config(run.config)
     network, _ = start_network(replace(config, model=replace(config.model, weights="none")))  # rank 0 hands its own out
-    manifest = read_manifest(run.manifest)
-    dataset = Dataset(manifest, open_store(Path(call.store)), (), LeakageReport({}, (), (), {}), (), synthetic=False)
-    preprocessing = preprocessing_for(config)
+    manifest, preprocessing = read_manifest(run.manifest), preprocessing_for(config)
+    store = arranged(open_store(Path(call.store)), manifest, preprocessing)
+    dataset = Dataset(manifest, store, (), LeakageReport({}, (), (), {}), (), synthetic=False)
+    dataset = dataset.of_slices() if store.stacks else dataset  # series are rank 0's, on what all have learnt of slices
     learn(network, dataset, config, preprocessing, run, pretrained=call.pretrained, resume=call.resume, ranks=ranks)
 
 

@@ -20,6 +20,7 @@ from medclassify.workflows.index import PHANTOM
 from medclassify.workflows.learning import Learnt
 from medclassify.workflows.mitigation import mitigation_facts
 from medclassify.workflows.scoring import Scorer
+from medclassify.workflows.series import FoundSlices
 
 _ASKED = ("modality", "view", "site", "manufacturer")
 
@@ -123,7 +124,7 @@ def provenance(config: Config, dataset: Dataset, weights: WeightsReport, learnt:
     }
 
 
-def metrics_json(audit: AuditResult, learnt: Learnt, seconds: float) -> dict[str, Any]:
+def metrics_json(audit: AuditResult, learnt: Learnt, found: Sequence[FoundSlices], seconds: float) -> dict[str, Any]:
     """The headline figures of the test split, and how the training went."""
     overall = [row for row in audit.estimates if row.attribute == "all"]
     return {
@@ -140,7 +141,9 @@ def metrics_json(audit: AuditResult, learnt: Learnt, seconds: float) -> dict[str
             "decisions": list(learnt.decisions),
             **_course(learnt.training),
             "head_alone": asdict(learnt.probe) if learnt.probe else None,
+            **({"attention": asdict(learnt.attention_fit)} if learnt.attention_fit else {}),
         },
+        **({"found_slices": [asdict(row) for row in found]} if learnt.attention_fit else {}),
         "seconds": round(seconds, 1),
     }
 

@@ -7,17 +7,18 @@ from contextlib import closing
 from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 import medclassify
 from medclassify.data.pieces import piece_size, read_arrays, write_arrays
-from medclassify.data.store import store_key
+from medclassify.data.stacks import in_stacks
+from medclassify.data.store import PreparedStore, store_key
 from medclassify.data.workers import Prepared, prepare_in_workers
 from medclassify.errors import RunError
-from medclassify.inference import predict_logits
-from medclassify.manifest import Manifest
+from medclassify.manifest import SLICE_COLUMNS, Manifest, is_of_series, own_slices
 from medclassify.records import Exclusion, LogitTable
 from medclassify.workflows.cluster import Cluster
 from medclassify.workflows.scoring import Scorer
@@ -34,15 +35,26 @@ class ScoredPiece:
         start: The first.
         stop: The one after the last.
         path: Where it is kept.
+        samples: Their ids.
+        images: (id, path) of each image that they are made of; the samples themselves, or slices.
+        slices: The stacks that these slices lie in, a dict a slice (``manifest.SLICE_COLUMNS``); none for single images.
     """
 
     start: int
     stop: int
     path: Path
+    samples: tuple[str, ...]
+    images: tuple[tuple[str, str], ...]
+    slices: tuple[dict[str, Any], ...] = ()
+
+    @property
+    def paths(self) -> list[str]:
+        """The files, in order."""
+        return [path for _, path in self.images]
 
 
 def pieces_of(manifest: Manifest, scorer: Scorer, folder: Path) -> list[ScoredPiece]:
-    """Deals a manifest into pieces.
+    """Deals a manifest into pieces; those of series hold one each, however long it is.
 
     Args:
         manifest: What is to be scored.
@@ -51,20 +63,29 @@ def pieces_of(manifest: Manifest, scorer: Scorer, folder: Path) -> list[ScoredPi
     """
     preprocessing = scorer.bundle.preprocessing
     facts = [_FORMAT, medclassify.__version__, scorer.bundle.fingerprint, scorer.bundle.findings, asdict(preprocessing)]
-    samples = zip(manifest.frame["sample_id"], manifest.frame["path"], strict=True)
-    name = hashlib.sha256(f"{json.dumps(facts)}{store_key(samples, preprocessing)}".encode()).hexdigest()[:32]
-    size, count = piece_size(len(manifest), preprocessing), len(manifest)
-    return [
-        ScoredPiece(start, min(start + size, count), folder / name / f"{number:08d}.npz")
-        for number, start in enumerate(range(0, count, size))
-    ]
+    samples, paths = manifest.frame["sample_id"].tolist(), manifest.frame["path"].tolist()
+    slices = None if manifest.slices is None else own_slices(manifest)
+    images = list(zip(samples, paths, strict=True) if slices is None else zip(slices["slice_id"], slices["path"], strict=True))
+    name = hashlib.sha256(f"{json.dumps(facts)}{store_key(images, preprocessing)}".encode()).hexdigest()[:32]
+    size = 1 if is_of_series(manifest) else piece_size(len(manifest), preprocessing)
+    stacks = {} if slices is None else {str(stack): part for stack, part in slices.groupby("stack", sort=False)}
+    of_slice = {} if slices is None else dict(zip(slices["slice_id"], slices["stack"], strict=True))
+    pieces = []
+    for number, start in enumerate(range(0, len(samples), size)):
+        chosen = samples[start : start + size]
+        own = [stacks[stack] for stack in dict.fromkeys(of_slice.get(sample, sample) for sample in chosen)] if stacks else []
+        rows = [row for part in own for row in part[list(SLICE_COLUMNS)].to_dict("records")]
+        files = [(row["slice_id"], row["path"]) for row in rows] if stacks else images[start : start + size]
+        kept = folder / name / f"{number:08d}.npz"
+        pieces.append(ScoredPiece(start, start + len(chosen), kept, tuple(chosen), tuple(files), tuple(rows)))
+    return pieces
 
 
 def score_here(pieces: Sequence[ScoredPiece], manifest: Manifest, scorer: Scorer, progress: Progress) -> None:
     """Makes the pieces that are not there yet; files go on being decoded while a piece is scored."""
     todo, done = [piece for piece in pieces if not piece.path.exists()], 0
-    total = sum(piece.stop - piece.start for piece in todo)
-    paths = [path for piece in todo for path in _column(manifest, "path", piece)]
+    total = sum(len(piece.images) for piece in todo)
+    paths = [path for piece in todo for path in piece.paths]
 
     def counted(results: Iterable[Prepared]) -> Iterator[Prepared]:
         nonlocal done
@@ -76,8 +97,8 @@ def score_here(pieces: Sequence[ScoredPiece], manifest: Manifest, scorer: Scorer
     with closing(prepare_in_workers(paths, scorer.bundle.preprocessing)) as results:
         for piece in todo:
             piece.path.parent.mkdir(parents=True, exist_ok=True)
-            count = piece.stop - piece.start
-            score_piece(piece.path, scorer, _column(manifest, "sample_id", piece), counted(islice(results, count)))
+            ids = [name for name, _ in piece.images]
+            score_piece(piece.path, scorer, piece.samples, ids, piece.slices, counted(islice(results, len(ids))))
 
 
 def score_on(
@@ -86,10 +107,10 @@ def score_on(
     """Has the pieces that are not there yet made by the workers; each loads the model once, from the run."""
     todo = [(number, piece) for number, piece in enumerate(pieces) if not piece.path.exists()]
     facts = {"model": str(model.absolute()), "fingerprint": scorer.bundle.fingerprint}
-    parts = [
-        (number, _column(manifest, "path", piece), {**facts, "samples": _column(manifest, "sample_id", piece)})
-        for number, piece in todo
-    ]
+    parts = []
+    for number, piece in todo:
+        own = {"samples": list(piece.samples), "images": [name for name, _ in piece.images], "slices": list(piece.slices)}
+        parts.append((number, piece.paths, {**facts, **own}))
     done, total = 0, sum(piece.stop - piece.start for _, piece in todo)
     if not todo:
         return
@@ -99,26 +120,40 @@ def score_on(
             progress(done, total)
 
 
-def score_piece(target: Path, scorer: Scorer, samples: Sequence[str], results: Iterable[Prepared]) -> None:
-    """Scores some files and keeps the logits, and why some have none."""
-    images, scored, exclusions = [], [], []
-    for result, _ in zip(results, samples, strict=True):
-        scored.append(not isinstance(result, Exclusion))
+def score_piece(
+    target: Path,
+    scorer: Scorer,
+    samples: Sequence[str],
+    images: Sequence[str],
+    slices: Sequence[dict[str, Any]],
+    results: Iterable[Prepared],
+) -> None:
+    """Scores some files and keeps the logits, and why some have none.
+
+    Args:
+        target: The piece's file.
+        scorer: The model.
+        samples: Ids of what is scored.
+        images: Ids of the images, one a result.
+        slices: The stacks that these lie in; none where samples are single images.
+        results: What was made of each file.
+    """
+    pixels, kept, exclusions = [], [], []
+    for result, name in zip(results, images, strict=True):
         if isinstance(result, Exclusion):
             exclusions.append(asdict(result))
         else:
-            images.append(result.pixels)
-    ids = [sample for sample, kept in zip(samples, scored, strict=True) if kept]
-    bundle = scorer.bundle
-    logits = predict_logits(
-        bundle.network,
-        np.stack(images) if images else np.zeros((0, 1, 1, 1), np.uint8),
-        np.arange(len(images)),
-        sample_ids=ids,
-        findings=bundle.findings,
-        preprocessing=bundle.preprocessing,
-        fingerprint=bundle.fingerprint,
-    )
+            pixels.append(result.pixels)
+            kept.append(name)
+    held = np.stack(pixels) if pixels else np.zeros((0, 1, 1, 1), np.uint8)
+    store = PreparedStore(held, pd.DataFrame({"sample_id": pd.Series(kept, dtype="str")}))
+    if slices and kept:
+        neighbours, series = scorer.bundle.preprocessing.neighbours, scorer.bundle.attention is not None
+        store = in_stacks(store, pd.DataFrame(list(slices)), neighbours=neighbours, series=series)
+    there = set(store.sample_ids)
+    scored = [sample in there for sample in samples]
+    ids = [sample for sample in samples if sample in there]
+    logits = scorer.logits(store, ids, None)
     facts = {"samples": list(samples), "exclusions": exclusions}
     write_arrays(target, facts, {"scored": np.array(scored, np.bool_), "logits": logits.logits})
 
@@ -129,7 +164,7 @@ def read_scores(
     """What each piece holds, in order.
 
     Yields:
-        The rows of the manifest that were scored, their logits, and why the others were not.
+        The rows of the manifest that were scored, their logits, and which files could not be read.
 
     Raises:
         RunError: A piece does not hold each of its samples exactly once.
@@ -138,14 +173,12 @@ def read_scores(
         facts, arrays = read_arrays(piece.path)
         scored, rows = arrays["scored"], manifest.frame.iloc[piece.start : piece.stop]
         exclusions = [Exclusion(**exclusion) for exclusion in facts["exclusions"]]
-        if facts["samples"] != rows["sample_id"].tolist() or len(exclusions) + len(arrays["logits"]) != len(rows):
+        without = int((~scored).sum())
+        told = len(exclusions) >= without if piece.slices else len(exclusions) == without
+        if facts["samples"] != rows["sample_id"].tolist() or scored.sum() != len(arrays["logits"]) or not told:
             raise RunError(f"{piece.path}: does not hold each of its samples once. Remove its folder, and start again.")
         rows = rows[scored].reset_index(drop=True)
         logits = LogitTable(
             tuple(rows["sample_id"]), tuple(scorer.bundle.findings), arrays["logits"], scorer.bundle.fingerprint
         )
         yield rows, logits, exclusions
-
-
-def _column(manifest: Manifest, name: str, piece: ScoredPiece) -> list[str]:
-    return manifest.frame[name].iloc[piece.start : piece.stop].tolist()

@@ -1,12 +1,12 @@
 """A finished model at work: prepared images to logits, probabilities and decisions."""
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from medclassify.calibration import (
@@ -17,12 +17,16 @@ from medclassify.calibration import (
     require_frozen,
 )
 from medclassify.data import PreparedStore
-from medclassify.inference import logits_of_embeddings, predict_logits
+from medclassify.errors import RunError
+from medclassify.inference import embed, logits_of_embeddings, logits_of_series, predict_logits, weigh_slices
 from medclassify.manifest import Manifest
 from medclassify.models import ModelBundle, load_bundle
-from medclassify.records import ConformalRule, LogitTable, OperatingPoint, ProbabilityTable
+from medclassify.records import ConformalRule, Exclusion, LogitTable, OperatingPoint, ProbabilityTable, SliceWeights
 from medclassify.workflows.console import progress
+from medclassify.workflows.device import best_device
+from medclassify.workflows.heads import embed_store
 from medclassify.workflows.predictions import predictions_table
+from medclassify.workflows.stacks import in_stacks_of
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,12 +62,20 @@ class Scorer:
         points = operating_points_from_json(bundle.operating_points)
         return cls(bundle, Calibrator.from_json(bundle.calibrator), points, rules=rules)
 
-    def logits(self, store: PreparedStore, sample_ids: Sequence[str], label: str) -> LogitTable:
-        """Logits of samples in the store, with progress shown."""
+    def take(self, manifest: Manifest) -> tuple[Manifest, list[Exclusion]]:
+        """A manifest as the model takes it (``stacks.in_stacks_of``): images, slices with neighbours, or series."""
+        neighbours = self.bundle.preprocessing.neighbours
+        return in_stacks_of(manifest, neighbours=neighbours, series=self.bundle.attention is not None)
+
+    def logits(self, store: PreparedStore, sample_ids: Sequence[str], label: str | None) -> LogitTable:
+        """Logits of samples in the store, with progress shown where it has a label."""
         facts = {"sample_ids": sample_ids, "findings": self.bundle.findings, "fingerprint": self.bundle.fingerprint}
+        if self.bundle.attention is not None:
+            embeddings = self.embeddings_of(store)
+            return logits_of_series(self.bundle.network, self.bundle.attention, embeddings, store.stacks, **facts)
         if self.embeddings is not None:
             return logits_of_embeddings(self.bundle.network, self.embeddings[store.rows(sample_ids)], **facts)
-        with progress(label) as move:
+        with progress(label) if label else nullcontext() as move:
             return predict_logits(
                 self.bundle.network,
                 store.images,
@@ -72,6 +84,25 @@ class Scorer:
                 progress=move,
                 **facts,
             )
+
+    def embeddings_of(self, store: PreparedStore) -> NDArray[np.float32]:
+        """Of every image of a store: float32 (M, D)."""
+        if self.embeddings is not None:
+            return self.embeddings
+        if hasattr(store.images, "filename"):
+            return embed_store(self.bundle.network, store, self.bundle.preprocessing)
+        return embed(self.bundle.network, store.images, np.arange(len(store.index)), preprocessing=self.bundle.preprocessing)
+
+    def weigh(self, store: PreparedStore, sample_id: str) -> SliceWeights:
+        """What each slice of one series counts.
+
+        Raises:
+            RunError: The model judges images, not series.
+        """
+        if self.bundle.attention is None:
+            raise RunError("this model judges images one by one, so it weighs no slices. Name a run of data.sample: series.")
+        rows = store.stacks[sample_id]
+        return weigh_slices(self.bundle.network, self.bundle.attention, self.embeddings_of(store)[rows])
 
     def probabilities(self, logits: LogitTable) -> tuple[ProbabilityTable, ProbabilityTable]:
         """Raw and calibrated probabilities."""
@@ -88,8 +119,3 @@ def deciding(bundle: ModelBundle) -> dict[str, Any]:
     """What of a model turns a logit into an answer, and its frozen hash, under the names of ``model.json``."""
     names = ("calibrator", "operating_points", "conformal", "prevalence", "decisions_sha256")
     return {name: getattr(bundle, name) for name in names}
-
-
-def best_device() -> torch.device:
-    """The GPU where there is one."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")

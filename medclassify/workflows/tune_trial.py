@@ -19,8 +19,8 @@ from medclassify.runs import RunLayout
 from medclassify.training import find_ranks
 from medclassify.training.classifier import macro_auroc, macro_standard_error
 from medclassify.workflows.dataset import Dataset
+from medclassify.workflows.device import best_device
 from medclassify.workflows.learning import Learnt, learn, start_network
-from medclassify.workflows.scoring import best_device
 
 Report = Callable[[int, float], bool]
 """Takes an epoch, from 0, and its tune AUROC; True ends the trial."""

@@ -8,7 +8,18 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
-from medclassify.manifest.formats import chexpert, generic, mimic_cxr, nih, padchest, rsna_ich, rsna_pneumonia, siim, vindr_cxr
+from medclassify.manifest.formats import (
+    chexpert,
+    generic,
+    mimic_cxr,
+    nih,
+    padchest,
+    rsna_ich,
+    rsna_pe,
+    rsna_pneumonia,
+    siim,
+    vindr_cxr,
+)
 from medclassify.manifest.labels import LabelTable
 
 
@@ -33,7 +44,7 @@ class LabelLayout(Protocol):
 
 
 PUBLISHED: tuple[LabelLayout, ...] = (
-    nih, chexpert, mimic_cxr, rsna_pneumonia, rsna_ich, *vindr_cxr.LAYOUTS, siim, padchest,
+    nih, chexpert, mimic_cxr, rsna_pneumonia, rsna_ich, rsna_pe, *vindr_cxr.LAYOUTS, siim, padchest,
 )  # fmt: skip
 # The generic layout takes whatever has a key column, so it is only tried where no published layout fits.
 LAYOUTS: tuple[LabelLayout, ...] = (generic, *PUBLISHED)
