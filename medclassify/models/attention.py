@@ -4,8 +4,8 @@ Every finding weighs the slices for itself: a bleeding of one kind lies elsewher
 the weighted mean of its slices' logits, which the network's own linear head gives. So a slice's weight times its logit is its
 share of the series' logit, and what Grad-CAM says within a slice is in the same units.
 
-Beside the gate a slice's own logit speaks for it, so that attention starts where slices look positive (a smooth maximum) and not
-anywhere; how much that counts is learnt.
+Beside the gate a slice's own logit speaks for it, so that attention starts where slices look positive (a smooth maximum) and
+not anywhere; how much that counts is learnt.
 """
 
 from typing import Literal

@@ -21,7 +21,7 @@ from medclassify.workflows.verify import verify_run
 CONFIG = """
 seed_everything: 0
 data:
-  {source: SOURCE, labels: labels.csv, findings: [any], ct_windows: [brain, subdural, bone], image_size: 32, batch_size: 16,
+  {source: SOURCE/images, labels: SOURCE/labels.csv, findings: [any], ct_windows: [brain, subdural, bone], image_size: 32, batch_size: 16,
    attributes: [sex], fractions: {train: 0.4, tune: 0.2, calibrate: 0.2, test: 0.2}}
 model: {backbone: test_efficientnet, weights: none}
 trainer: {max_epochs: 1, enable_progress_bar: false}
@@ -113,7 +113,7 @@ def test_predict_scores_a_series_as_the_fit_did_and_goes_on_without_a_damaged_sl
 
 
 def test_evaluate_and_explain_take_series(series_run: Path, heads: Path, tmp_path: Path) -> None:
-    audit, folder = evaluate(series_run, None, tmp_path / "evaluated")
+    _, folder = evaluate(series_run, None, tmp_path / "evaluated")
     fitted = scores(series_run / "predictions.parquet")
     again = scores(folder / "predictions.parquet")
     np.testing.assert_allclose(again, fitted.loc[again.index], atol=1e-5)

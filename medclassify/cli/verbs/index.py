@@ -9,8 +9,8 @@ from medclassify.cli.verbs.verb import Verb
 
 # Written out, since reading it from the config would import that for every verb's help; a test compares the two.
 _FORMATS = (
-    "its layout: auto (by its columns, and printed), generic, nih, chexpert, mimic-cxr, rsna-pneumonia, rsna-ich, vindr-cxr, "
-    "vindr-cxr-any, vindr-cxr-soft, siim or padchest (default: auto)"
+    "its layout: auto (by its columns, and printed), generic, nih, chexpert, mimic-cxr, rsna-pneumonia, rsna-ich, rsna-pe, "
+    "vindr-cxr, vindr-cxr-any, vindr-cxr-soft, siim or padchest (default: auto)"
 )
 
 

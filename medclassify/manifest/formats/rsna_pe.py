@@ -1,7 +1,7 @@
 """RSNA-STR Pulmonary Embolism Detection 2020, ``train.csv`` (Colak et al., Radiology: AI 2021, and the challenge's page).
 
-One row a slice. One column speaks of the slice, ``pe_present_on_image``; all others of its examination, and are repeated in every
-row of it. The header names the patient.
+One row a slice. One column speaks of the slice, ``pe_present_on_image``; all others of its examination, and are repeated in
+every row of it. The header names the patient.
 """
 
 from collections.abc import Sequence
@@ -45,13 +45,11 @@ def read(path: Path) -> LabelTable:
         differs = rows.groupby("study_uid")[name].transform("nunique", dropna=False) > 1
         if differs.any():
             line = rows.index[differs][0]
-            raise ManifestError(
-                f"{path}: row {line}, column {name}: other rows of its examination say otherwise. Correct them."
-            )
+            raise ManifestError(f"{path}: row {line}, column {name}: other rows of its study say otherwise. Correct them.")
+    many = f"{len(rows)} slices of {rows['study_uid'].nunique()} examinations; {len(FINDINGS)} findings."
+    learn = f"Learn slices with data.findings [{OF_SLICES}], and all of them with data.sample series."
     notes = (
-        f"{path.name}: read as rsna-pe, {len(rows)} slices of {rows['study_uid'].nunique()} examinations; "
-        f"{len(FINDINGS)} findings.",
-        f"{path.name}: only {OF_SLICES} speaks of a slice. Learn slices with data.findings [{OF_SLICES}], and all of them with "
-        "data.sample series.",
+        f"{path.name}: read as rsna-pe, {many}",
+        f"{path.name}: only {OF_SLICES} speaks of a slice. {learn}",
     )
     return LabelTable(path, NAME, ("sop_uid",), rows, FINDINGS, tuple(attributes), notes=notes, fixed_findings=True)

@@ -42,7 +42,7 @@ def test_it_is_recognised_and_read(tmp_path: Path) -> None:
         ([*ROWS, ROWS[1]], "row 5: its SOPInstanceUID stands in an earlier row"),
         (
             [*ROWS, "1.2,1.2.1,1.2.1.2,0,0,1,0,0,0,0,0,0,0,0,0,0,0"],
-            "column negative_exam_for_pe: other rows of its examination",
+            "column negative_exam_for_pe: other rows of its study",
         ),
         ([ROWS[0].replace(",1,1,0,1,", ",1,2,0,1,")], "column rv_lv_ratio_gte_1: '2' is not a label"),
     ],
