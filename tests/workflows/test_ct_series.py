@@ -21,8 +21,9 @@ from medclassify.workflows.verify import verify_run
 CONFIG = """
 seed_everything: 0
 data:
-  {source: SOURCE/images, labels: SOURCE/labels.csv, findings: [any], ct_windows: [brain, subdural, bone], image_size: 32, batch_size: 16,
-   attributes: [sex], fractions: {train: 0.4, tune: 0.2, calibrate: 0.2, test: 0.2}}
+  {source: SOURCE/images, labels: SOURCE/labels.csv, findings: [any], ct_windows: [brain, subdural, bone],
+   image_size: 32, batch_size: 16, attributes: [sex],
+   fractions: {train: 0.4, tune: 0.2, calibrate: 0.2, test: 0.2}}
 model: {backbone: test_efficientnet, weights: none}
 trainer: {max_epochs: 1, enable_progress_bar: false}
 explain: {samples: 2}
