@@ -95,7 +95,7 @@ def index_files(data: DataConfig, sources: Sequence[Path], *, synthetic: bool = 
     )
     manifest, apart = in_stacks_of(manifest, neighbours=data.neighbours, series=data.sample == "series", files=headers)
     if manifest.slices is not None:  # a slice without a label is part of its stack all the same
-        used = set(manifest.slices["path"])
+        used = {*manifest.slices["path"], *(each.path for each in apart)}  # or has been left out for a better reason
         exclusions = [each for each in exclusions if not (each.reason == NO_LABEL and each.path in used)]
     boxes, box_notes = join_boxes(manifest, labels.boxes, headers) if labels.boxes else (None, [])
     manifest = replace(manifest, notes=(*manifest.notes, *box_notes))
