@@ -24,8 +24,8 @@ from medclassify.runs import RunLayout, core_count, started_rank
 from medclassify.training import LostRankError, Ranks, find_ranks
 from medclassify.workflows.console import silence
 from medclassify.workflows.dataset import Dataset, arranged, preprocessing_for
+from medclassify.workflows.device import best_device
 from medclassify.workflows.learning import learn, start_network
-from medclassify.workflows.scoring import best_device
 
 _VARIABLE = "MEDCLASSIFY_CALLED"
 _KEY = "medclassify/called"

@@ -11,7 +11,7 @@ import numpy as np
 
 from medclassify.config import Config, config_to_yaml, load_config
 from medclassify.config.validate import validate
-from medclassify.errors import MedclassifyError, RunError, SplitError
+from medclassify.errors import ConfigError, MedclassifyError, RunError, SplitError
 from medclassify.manifest import uncertainty_policies
 from medclassify.models import backbone_name, scaling_of
 from medclassify.records import Preprocessing, Split
@@ -79,6 +79,10 @@ def tune_hparams(
     """
     deadline = None if seconds is None else time.monotonic() + seconds
     config = replace(without_ids(load_config(config_path, overrides)), run_dir=None)
+    if config.data.sample == "series":
+        raise ConfigError(
+            "data.sample series: tune-hparams searches the training of images. Search on slices (data.sample image)."
+        )
     require_data(config.data)
     space = read_space(space_path, config) if space_path else default_space(config)
     own = _own_values(config, space)
