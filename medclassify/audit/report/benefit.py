@@ -11,9 +11,6 @@ from medclassify.audit.report.figures import decision_edge, decision_figure
 from medclassify.audit.report.views import Panel, TableView, Td
 from medclassify.audit.results import AuditResult
 from medclassify.audit.words import number
-from medclassify.records import Status
-
-_THRESHOLDS = np.arange(1, 100) / 100
 
 
 def context(result: AuditResult, facts: ReportFacts) -> dict[str, Any] | None:
@@ -56,7 +53,7 @@ def benefit_table(cells: list[Cell], result: AuditResult) -> TableView | None:
 
 def _panel(cell: Cell, result: AuditResult) -> Panel:
     threshold = _threshold(cell.finding, result)
-    curve = metrics.decision_curve(cell.positive, cell.score, _THRESHOLDS, patients=cell.patients)
+    curve = result.decision_curves[cell.finding]
     edge = decision_edge(cell.score, threshold)
     caption = _caption(curve, edge)
     figure = decision_figure(cell.finding, curve, edge, threshold, cell.n_pos / cell.n, caption)
@@ -75,13 +72,14 @@ def _caption(curve: metrics.DecisionCurve, edge: float) -> str:
 
 
 def _judged(result: AuditResult) -> list[Cell]:
-    if not result.table.is_probability or result.masked_below:
-        return []
     rows = [(each.whole, result.estimate(each.whole.finding, "auroc")) for each in result.cells]
     return [
         cell
         for cell, row in rows
-        if row is not None and row.estimate.status is not Status.NOT_ESTIMABLE and cell.n_patients > 1
+        if cell.finding in result.decision_curves
+        and row is not None
+        and row.estimate.value is not None
+        and result.may_draw(cell.finding)
     ]
 
 

@@ -7,7 +7,7 @@ from medclassify.audit.attributes import MISSING
 from medclassify.audit.cells import ALL
 from medclassify.audit.gap_row import GapRow, GapVerdict
 from medclassify.audit.report.forest import ForestView, forest
-from medclassify.audit.report.views import Chip, TableView, Td, count_text, estimate_cell, shown, verdict_chip
+from medclassify.audit.report.views import Chip, TableView, Td, count_text, estimate_cell, shown, verdict_chips
 from medclassify.audit.results import AuditResult
 from medclassify.audit.words import LABELS, number
 
@@ -55,11 +55,11 @@ def _view(result: AuditResult, finding: str, attributes: Sequence[str], gaps: _G
             name = f"{level} (reference)" if references.get(attribute) == level else level
             rows.append(_table_row(result, finding, metrics, attribute, level, name, gaps))
     verdicts = [row.verdict for row in gaps.values() if row.finding == finding]
-    counted = [(verdict, verdicts.count(verdict)) for verdict in (GapVerdict.FAIL, GapVerdict.INSUFFICIENT, GapVerdict.PASS)]
-    chips = tuple(Chip(f"{verdict_chip(verdict).text} {count}", verdict.lower()) for verdict, count in counted if count)
     head = ("Subgroup", "Samples", "With finding", *(LABELS[name] for name in metrics))
     table = TableView(f"{finding} by subgroup: every figure and gap", head, tuple(rows), kind="dense stack")
-    return GroupView(finding, forest(result, finding, attributes, gaps), table, chips, GapVerdict.FAIL in verdicts)
+    return GroupView(
+        finding, forest(result, finding, attributes, gaps), table, verdict_chips(verdicts), GapVerdict.FAIL in verdicts
+    )
 
 
 def _table_row(

@@ -19,6 +19,7 @@ def context(result: AuditResult, facts: ReportFacts) -> dict[str, Any]:
         "verdict_sentence": verdict_sentence(result),
         "failing_table": failing_table(result),
         "worst_table": worst_table(result),
+        "beyond": beyond_sentence(result),
         "odds_table": odds_table(result),
         "chips": {str(verdict).lower(): verdict_chip(verdict) for verdict in GapVerdict},
         "few": few(result.table.patients_repeat),
@@ -51,7 +52,7 @@ def failing_table(result: AuditResult) -> TableView | None:
 def worst_table(result: AuditResult) -> TableView | None:
     """The largest difference between subgroups, beside that of subgroups which do not differ."""
     rows = []
-    for row in result.worst_groups:
+    for row in sorted(result.worst_groups, key=lambda row: 2.0 if row.p is None else row.p):
         names = (Td(row.finding, sub=f"by {shown(row.attribute)}"), Td(LABELS[row.metric]))
         if row.gap is None or row.null_mean is None or row.null_high is None:
             rows.append((*names, Td(f"not estimable ({row.note})", kind="muted"), Td("–"), Td("–")))
@@ -63,8 +64,17 @@ def worst_table(result: AuditResult) -> TableView | None:
         )
         rows.append((*names, gap, null, Td(p_value(row.p), sub=left)))
     head = ("Finding", "Metric", "Highest minus lowest", "Where groups do not differ", "p")
-    foot = "One subgroup is always the lowest. Only a difference above what equal subgroups of these sizes show says something."
-    return TableView("The lowest and the highest subgroup", head, tuple(rows), foot, kind="stack") if rows else None
+    return TableView("The lowest and the highest subgroup", head, tuple(rows), kind="stack") if rows else None
+
+
+def beyond_sentence(result: AuditResult) -> str:
+    """How many spreads lie above what equal subgroups show."""
+    judged = [row for row in result.worst_groups if row.gap is not None and row.null_high is not None]
+    above = sum((row.gap or 0) > (row.null_high or 0) for row in judged)
+    if not judged:
+        return ""
+    chance = f"by chance alone about {0.05 * len(judged):.0f} would"
+    return f"{above} of {len(judged)} lie above what 95 of 100 such samples show, where {chance}"
 
 
 def odds_table(result: AuditResult) -> TableView | None:

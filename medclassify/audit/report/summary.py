@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from medclassify.audit.cells import ALL
 from medclassify.audit.facts import ReportFacts
 from medclassify.audit.gap_row import GapRow, GapVerdict
 from medclassify.audit.report import phrases
@@ -152,6 +153,7 @@ def warnings(result: AuditResult, facts: ReportFacts) -> list[str]:
     if facts.sanity is not None and not facts.sanity.get("passed", False):
         lines.append("The explanation sanity check failed: the saliency maps do not depend on what the network learnt.")
     lines += _confounding_lines(result)
+    lines += _miscalibrated_lines(result)
     for point in facts.operating_points:
         if point.warning:
             lines.append(point.warning if point.warning.startswith(point.finding) else f"{point.finding}: {point.warning}")
@@ -174,6 +176,22 @@ def _confounding_lines(result: AuditResult) -> list[str]:
             f"Prevalence differs much between subgroups, but that may be chance in a sample of this size (p ≥ .05): {names}. "
             "Whether the attribute gives the finding away is not shown either way."
         )
+    return lines
+
+
+def _miscalibrated_lines(result: AuditResult) -> list[str]:
+    """One line a finding whose probabilities are off on average in some subgroup, which the whole test set may hide."""
+    lines = []
+    for finding in result.table.findings:
+        found = [row for row in result.miscalibrated if row.finding == finding]
+        whole = [(row.estimate.value or 0) > 0 for row in found if row.attribute == ALL]
+        # Where the whole test set is off, its subgroups are too; what differs from it is news.
+        off = [row for row in found if row.attribute != ALL and ((row.estimate.value or 0) > 0) not in whole]
+        said = [
+            f"{shown(row.attribute)} {row.subgroup} too {'low' if (row.estimate.value or 0) > 0 else 'high'}" for row in off
+        ]
+        if said:
+            lines.append(f"{finding}: probabilities are off on average in subgroups (after Holm): {phrases.listed(said, 4)}.")
     return lines
 
 

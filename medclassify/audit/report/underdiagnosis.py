@@ -3,7 +3,8 @@
 from typing import Any
 
 from medclassify.audit.facts import ReportFacts
-from medclassify.audit.report.views import TableView, Td, count_text, shown, verdict_chip
+from medclassify.audit.gap_row import GapVerdict
+from medclassify.audit.report.views import Folded, TableView, Td, count_text, shown, verdict_chip, verdict_chips
 from medclassify.audit.results import AuditResult
 from medclassify.audit.underdiagnosis import Underdiagnosis
 from medclassify.audit.words import estimate_text, gap_text, p_value
@@ -15,8 +16,7 @@ def context(result: AuditResult, facts: ReportFacts) -> dict[str, Any] | None:
     if not result.underdiagnosis:
         return None
     names = dict.fromkeys(row.finding for row in result.underdiagnosis)
-    tables = [underdiagnosis_table(result, name) for name in names]
-    return {"tables": tables, "no_finding": result.no_finding}
+    return {"tables": [_folded(result, name) for name in names], "no_finding": result.no_finding}
 
 
 def underdiagnosis_table(result: AuditResult, finding: str) -> TableView:
@@ -41,6 +41,11 @@ def underdiagnosis_table(result: AuditResult, finding: str) -> TableView:
         "p (Holm)",
     )
     return TableView(f"{finding}: {what}", head, tuple(rows), kind="stack")
+
+
+def _folded(result: AuditResult, finding: str) -> Folded:
+    verdicts = [row.verdict for row in result.underdiagnosis if row.finding == finding and row.verdict is not None]
+    return Folded(finding, underdiagnosis_table(result, finding), verdict_chips(verdicts), GapVerdict.FAIL in verdicts)
 
 
 def _gap(row: Underdiagnosis) -> Td:

@@ -34,6 +34,16 @@ class Td:
 
 
 @dataclass(frozen=True, slots=True)
+class Folded:
+    """A table behind a line that opens it: its name and verdicts, and whether it stands open."""
+
+    title: str
+    table: "TableView"
+    chips: tuple[Chip, ...] = ()
+    open: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class TableView:
     """A table with its caption; the first cell of a row names the row.
 
@@ -57,6 +67,12 @@ class TableView:
 def verdict_chip(verdict: GapVerdict) -> Chip:
     """The chip of a verdict, e.g. ``✕ FAIL``."""
     return Chip(f"{SYMBOLS[verdict]} {verdict}", verdict.lower())
+
+
+def verdict_chips(verdicts: Sequence[GapVerdict]) -> tuple[Chip, ...]:
+    """How many comparisons came to each verdict; FAIL first."""
+    counted = [(verdict, verdicts.count(verdict)) for verdict in (GapVerdict.FAIL, GapVerdict.INSUFFICIENT, GapVerdict.PASS)]
+    return tuple(Chip(f"{verdict_chip(verdict).text} {count}", verdict.lower()) for verdict, count in counted if count)
 
 
 def estimate_cell(row: EstimateRow | None, gap: GapRow | None = None) -> Td:
@@ -90,8 +106,8 @@ def detectable_text(gap: float, metric: str) -> str:
 
 
 def shown(attribute: str) -> str:
-    """An attribute's name for readers: ``age_band`` as ``age band``."""
-    return attribute.replace("_", " ")
+    """An attribute's name for readers: ``age_band`` as ``age band``, ``sex*view`` as ``sex × view``."""
+    return attribute.replace("_", " ").replace("*", " × ")
 
 
 def unstable_foot(rows: Iterable[EstimateRow | None], *, repeat: bool) -> str:

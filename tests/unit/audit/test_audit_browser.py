@@ -18,7 +18,13 @@ def report(make_predictions, tmp_path_factory: pytest.TempPathFactory) -> Path:
         predictions["sample_id"].str[-1].map(lambda digit: "<script>document.title='hit'</script>" if digit < "4" else "North")
     )
     predictions["ward"] = np.where(predictions["patient_id"] < "p00004", "of few patients", "of many")
-    facts = ReportFacts("A title", synthetic=True, statements=ReportFacts("").statements)
+    facts = ReportFacts(
+        "A title",
+        synthetic=True,
+        counts={"train": {"patients": 123_456, "images": 1_234_567}, "test": {"patients": 100, "images": 400}},
+        exclusions={"pixels cannot be decoded: the JPEG stream ends before the picture does": 3},
+        history=({"epoch": 1, "tune_loss_of_the_second_head": 0.5}, {"epoch": 2, "tune_loss_of_the_second_head": 0.25}),
+    )
     write_audit(folder, predictions, facts, attributes=["sex", "view", "site", "ward"], bootstrap=100)
     return folder / "report.html"
 
@@ -59,7 +65,7 @@ def test_no_word_of_a_picture_runs_off_its_edge(chromium, report: Path) -> None:
         """() => [...document.querySelectorAll('svg')].flatMap(svg => [...svg.querySelectorAll('text')].map(e =>
             [e.textContent, e.getBoundingClientRect().right - svg.getBoundingClientRect().right]))"""
     )
-    assert any("patients" in text for text, _ in texts)  # the longest there is
+    assert any("1,234,567 images" in text for text, _ in texts)  # the longest there is
     assert [text for text, over in texts if over > 0] == []
     page.close()
 
