@@ -155,17 +155,17 @@ def _start(place: str, reader: str, each: int) -> "subprocess.Popen[str]":
 def _queue(samples: int) -> Measure:
     desk = Desk(made_run(samples), ReviewStore(Path(tempfile.mkdtemp()) / "reviews.sqlite"))
     who, queues = named_reader("reader"), Queues(desk)
-    first = time.perf_counter()
+    first = time.process_time()
     queues.queue(who)
-    first = time.perf_counter() - first
+    first = time.process_time() - first
     times = []
     for k in range(11):
         desk.open(who, f"sample-{k:06d}")
-        started = time.perf_counter()
+        started = time.process_time()
         next_sample(queues.queue(who))
-        times.append(1000 * (time.perf_counter() - started))
+        times.append(1000 * (time.process_time() - started))
     middle = sorted(times)[5]
-    note = f"{samples} samples of {len(_FINDINGS)} findings: queue after a step, and next sample; the first one {first:.2f} s"
+    note = f"{samples} samples of {len(_FINDINGS)} findings: processor time of queue and next sample; the first {first:.2f} s"
     return Measure("queue_ms", middle, 150.0, "lower", note, min(times), max(times))
 
 

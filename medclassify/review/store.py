@@ -2,20 +2,19 @@
 
 import json
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
 from medclassify.errors import ReviewError
 from medclassify.records import ReviewDecision, ReviewEvent
 from medclassify.review.chain import FIRST, ChainCheck, check_chain, link
-from medclassify.review.decisions import KIND, to_body, to_decision
+from medclassify.review.decisions import KIND, to_decision
 from medclassify.review.engine import WRITES, database_url, make_engine, told, where
 from medclassify.review.migrations import migrate
 from medclassify.review.tables import DRAFTS, EVENTS
@@ -133,32 +132,12 @@ class ReviewStore:
             found = connection.execute(query).scalar_one_or_none()
         return {} if found is None else json.loads(found)
 
-    def append_all(self, decisions: Sequence[ReviewDecision]) -> list[int]:
-        """Stores verdicts of 0.1.0's kind, all or none; returns their numbers."""
-        bodies = [to_body(decision) for decision in decisions]
-        with self.writing() as writer:
-            return [
-                writer.append(KIND, decision.reader, body, sample_id=decision.sample_id, item=decision.item_fingerprint).number
-                for decision, body in zip(decisions, bodies, strict=True)
-            ]
-
     def decisions(
         self, *, sample_id: str | None = None, finding: str | None = None, reader: str | None = None
     ) -> list[ReviewDecision]:
         """The verdicts of 0.1.0's kind in the order of storing, of one sample, finding or reader where given."""
         found = [to_decision(event) for event in self.events(kind=KIND, sample_id=sample_id, reader=reader)]
         return [decision for decision in found if finding in (None, decision.finding)]
-
-    def latest(self, reader: str) -> pd.DataFrame:
-        """One reader's latest verdict of 0.1.0's kind on each finding of each sample, in the order of storing."""
-        names = ["number", "sample_id", "finding", "verdict", "comment", "decided_at", "item_fingerprint"]
-        rows = []
-        for event in self.events(kind=KIND, reader=reader):
-            decision = to_decision(event)
-            rows.append((event.number, *(getattr(decision, name) for name in names[1:])))
-        return pd.DataFrame.from_records(rows, columns=names).drop_duplicates(
-            ["sample_id", "finding"], keep="last", ignore_index=True
-        )
 
     def close(self) -> None:
         """Closes the store's connections; it opens them again when used again."""

@@ -1,4 +1,4 @@
-"""The worklist: one row a sample, the least certain first, with what the reader has already judged."""
+"""The worklist: one row a sample, the least certain first."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -9,19 +9,10 @@ from numpy.typing import NDArray
 
 from medclassify.errors import ReviewError
 from medclassify.records import ReadingState
-from medclassify.review.items import attribute_columns, build_items
+from medclassify.review.items import attribute_columns
 
 MISSING = "missing"
 """The subgroup of samples whose attribute is blank."""
-
-
-class ReadStatus(StrEnum):
-    """How far one reader is with one sample."""
-
-    UNREAD = "unread"
-    STARTED = "started"
-    """Some findings have a verdict, others do not."""
-    READ = "read"
 
 
 class Called(StrEnum):
@@ -46,7 +37,7 @@ class WorklistFilter:
         samples: Only these samples.
     """
 
-    status: ReadStatus | ReadingState | None = None
+    status: ReadingState | None = None
     called: Called = Called.ANY
     split: str | None = None
     attribute: str | None = None
@@ -114,56 +105,11 @@ def build_worklist(predictions: pd.DataFrame, *, finding: str | None = None) -> 
     return worklist.sort_values("uncertainty", ascending=False, kind="stable", ignore_index=True)
 
 
-def add_status(
-    worklist: pd.DataFrame,
-    predictions: pd.DataFrame,
-    latest: pd.DataFrame,
-    *,
-    model_fingerprint: str,
-    finding: str | None = None,
-) -> pd.DataFrame:
-    """Adds one reader's ``status`` (a `ReadStatus` value) and ``n_judged`` to each row.
-
-    A verdict counts only for exactly the item that was read: after the model changed, the sample is unread again.
-
-    Args:
-        worklist: Of `build_worklist`.
-        predictions: The table it was built from.
-        latest: The reader's latest decisions, of `ReviewStore.latest`.
-        model_fingerprint: As for `build_items`.
-        finding: The finding the worklist was built for.
-
-    Returns:
-        A new table; the row order is kept.
-    """
-    judged = current_decisions(predictions, latest, model_fingerprint=model_fingerprint)
-    if finding is not None:
-        judged = judged.loc[judged["finding"] == finding]
-    counts = judged.groupby("sample_id").size().to_dict()
-    n_judged = np.array([counts.get(sample_id, 0) for sample_id in worklist["sample_id"]], dtype=int)
-    status = np.select(
-        [n_judged == 0, n_judged < worklist["n_findings"]],
-        [ReadStatus.UNREAD.value, ReadStatus.STARTED.value],
-        ReadStatus.READ.value,
-    )
-    return worklist.assign(status=status, n_judged=n_judged)
-
-
-def current_decisions(predictions: pd.DataFrame, latest: pd.DataFrame, *, model_fingerprint: str) -> pd.DataFrame:
-    """The rows of ``latest`` (of `ReviewStore.latest`) whose item is still exactly what the predictions hold."""
-    if latest.empty:
-        return latest
-    # Only what was judged is fingerprinted: hashing a million items to compare twenty would stall the page.
-    judged = predictions.loc[predictions["sample_id"].isin(latest["sample_id"].tolist())]
-    now = {item.fingerprint for item in build_items(judged, model_fingerprint=model_fingerprint)}
-    return latest.loc[latest["item_fingerprint"].isin(list(now))]
-
-
 def filter_worklist(worklist: pd.DataFrame, chosen: WorklistFilter) -> pd.DataFrame:
     """The rows that pass every part of the filter, in the same order.
 
     Raises:
-        ReviewError: It filters by status without `add_status`, or by an attribute the worklist does not have.
+        ReviewError: It filters by a column that the worklist does not have.
     """
     keep = np.ones(len(worklist), dtype=bool)
     if chosen.status is not None:

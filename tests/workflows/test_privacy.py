@@ -7,7 +7,6 @@ import json
 import re
 import sqlite3
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -21,8 +20,8 @@ from medclassify.cli import main
 from medclassify.dicom import read_image
 from medclassify.errors import ConfigError, ManifestError
 from medclassify.manifest import PatientHasher, keep_samples, read_boxes, read_manifest
-from medclassify.records import ReviewDecision, Verdict
-from medclassify.review import ReviewStore, build_items, build_worklist, open_review_run
+from medclassify.records import Answer, Presence
+from medclassify.review import Desk, ReviewStore, build_worklist, named_reader, open_review_run
 from medclassify.workflows.audit import audit
 from medclassify.workflows.consent import Withdrawn, hashed
 from medclassify.workflows.deidentify import deidentify
@@ -174,21 +173,10 @@ def test_excluded_patients_stand_nowhere_in_the_clear_and_are_counted(site: Site
 
 def test_cache_and_review_store_name_nobody(site: Site) -> None:
     run = open_review_run(site.run)
-    item = build_items(run.predictions, model_fingerprint=run.model_fingerprint)[0]
-    store = ReviewStore(run.layout.reviews)
-    store.append(
-        ReviewDecision(
-            sample_id=item.sample_id,
-            finding=item.finding,
-            reader="reader",
-            verdict=Verdict.ACCEPT,
-            comment="",
-            decided_at=datetime.now(UTC),
-            item_fingerprint=item.fingerprint,
-            shown=(),
-        )
-    )
-    store.close()
+    desk, who = Desk(run, ReviewStore(run.layout.reviews)), named_reader("reader")
+    answers = [Answer(finding, Presence.ABSENT, 50) for finding in run.findings]
+    desk.reveal(who, desk.lock_first(who, desk.open(who, desk.samples.names[0]), answers, seconds=1))
+    desk.store.close()
     assert leaks(site.run) == {"manifest.parquet", "exclusions.csv", "config.yaml"}
     assert {name for name in leaks(Path(site.state["MEDCLASSIFY_CACHE"])) if "headers" not in name} == set()
 

@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 from postgres_server import postgres
 from test_review_desk import IDA, NASTY, OZ, read
-from test_review_store import WRITER
+from test_review_store import WRITER, put
 
 from medclassify.errors import ReviewError, StaleError
 from medclassify.records import ReviewDecision, Role, Verdict
@@ -55,7 +55,7 @@ def test_a_case_is_read_on_it(opened, url: str) -> None:
 def test_what_anybody_types_stays_text(url: str, decision: ReviewDecision) -> None:
     given = replace(decision, comment=NASTY, reader="Dr O'Neil <b>; DROP TABLE events")
     store = ReviewStore(url)
-    store.append_all([given])
+    put(store, [given])
     assert ReviewStore(url).decisions() == [given]
 
 

@@ -1,4 +1,5 @@
 import hashlib
+import json
 import os
 import signal
 import sqlite3
@@ -7,7 +8,7 @@ import sys
 import threading
 import time
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,18 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "reviews.sqlite"
 
 
+def put(store: ReviewStore, decisions: list[ReviewDecision]) -> list[int]:
+    """Stores verdicts of 0.1.0's kind, as its migration does."""
+    numbers = []
+    with store.writing() as writer:
+        for each in decisions:
+            body = {name: str(getattr(each, name)) for name in ("finding", "comment", "item_fingerprint")}
+            body |= {"verdict": each.verdict.value, "decided_at": each.decided_at.isoformat(), "shown": json.dumps(each.shown)}
+            event = writer.append("verdict", each.reader, body, sample_id=each.sample_id, item=each.item_fingerprint)
+            numbers.append(event.number)
+    return numbers
+
+
 def writer(path: Path, reader: str, count: int, repository: Path) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-c", WRITER, str(path), reader, str(count)], cwd=repository, stdout=subprocess.PIPE, text=True
@@ -49,31 +62,21 @@ def writer(path: Path, reader: str, count: int, repository: Path) -> subprocess.
 
 def test_a_decision_comes_back_as_it_was_given(path: Path, decision: ReviewDecision) -> None:
     given = replace(decision, comment=NASTY, reader="Dr O'Neil <b>", verdict=Verdict.UNSURE)
-    assert ReviewStore(path).append_all([given]) == [1]
+    assert put(ReviewStore(path), [given]) == [1]
     assert ReviewStore(path).decisions() == [given]
 
 
-def test_time_is_kept_in_utc(path: Path, decision: ReviewDecision) -> None:
-    store = ReviewStore(path)
-    tokyo = datetime(2026, 3, 1, 21, 0, tzinfo=timezone(timedelta(hours=9)))
-    store.append_all([replace(decision, decided_at=tokyo)])
-    (stored,) = store.decisions()
-    assert stored.decided_at == tokyo
-    assert stored.decided_at.tzinfo == UTC
+def test_the_time_is_the_stores_own_in_utc(path: Path) -> None:
+    before = datetime.now(UTC)
+    event = ReviewStore(path).append("opened", "Dr Ida", {})
+    assert event.at.endswith("+00:00")
+    assert before <= datetime.fromisoformat(event.at) <= datetime.now(UTC)
 
 
 def test_what_is_confirmed_is_on_the_disk(path: Path) -> None:
     with ReviewStore(path)._engine.connect() as connection:  # a kill cannot show this; a power cut would
         assert connection.exec_driver_sql("PRAGMA synchronous").scalar_one() == 2  # FULL
         assert connection.exec_driver_sql("PRAGMA journal_mode").scalar_one() == "wal"
-
-
-def test_a_second_verdict_is_added_not_written_over(path: Path, decision: ReviewDecision) -> None:
-    store = ReviewStore(path)
-    store.append_all([decision])
-    store.append_all([replace(decision, verdict=Verdict.REJECT)])
-    assert [stored.verdict for stored in store.decisions()] == [Verdict.ACCEPT, Verdict.REJECT]
-    assert store.latest("Dr Ida")["verdict"].tolist() == ["reject"]
 
 
 @pytest.mark.parametrize(
@@ -85,7 +88,7 @@ def test_a_second_verdict_is_added_not_written_over(path: Path, decision: Review
     ],
 )
 def test_the_database_itself_refuses_to_change_or_remove(path: Path, decision: ReviewDecision, statement: str) -> None:
-    ReviewStore(path).append_all([decision])
+    put(ReviewStore(path), [decision])
     with pytest.raises(sqlite3.IntegrityError, match="append-only"):
         sqlite3.connect(path).execute(statement)
 
@@ -93,18 +96,17 @@ def test_the_database_itself_refuses_to_change_or_remove(path: Path, decision: R
 def test_decisions_can_be_asked_for_by_sample_finding_and_reader(path: Path, decision: ReviewDecision) -> None:
     store = ReviewStore(path)
     others = [replace(decision, sample_id="b"), replace(decision, finding="nodule"), replace(decision, reader="Dr Oz")]
-    assert store.append_all([decision, *others]) == [1, 2, 3, 4]
+    assert put(store, [decision, *others]) == [1, 2, 3, 4]
     assert store.decisions(sample_id="b") == [others[0]]
     assert store.decisions(finding="nodule") == [others[1]]
     assert store.decisions(reader="Dr Oz") == [others[2]]
     assert store.decisions(sample_id="a", finding="effusion", reader="Dr Ida") == [decision]
-    assert store.latest("Dr Nobody").empty
 
 
 def test_all_or_none_are_stored(path: Path, decision: ReviewDecision) -> None:
     store = ReviewStore(path)
     with pytest.raises(ReviewError, match="reader: blank"):
-        store.append_all([decision, replace(decision, reader=" ")])
+        put(store, [decision, replace(decision, reader=" ")])
     assert store.decisions() == []
 
 
@@ -112,23 +114,20 @@ def test_all_or_none_are_stored(path: Path, decision: ReviewDecision) -> None:
     ("change", "said"),
     [
         ({"reader": "  "}, "reader: blank"),
-        ({"sample_id": ""}, "sample_id: blank"),
-        ({"item_fingerprint": ""}, "item_fingerprint: blank"),
-        ({"comment": "x" * (MAX_COMMENT + 1)}, "comment: 10001 characters, and at most 10000"),
         ({"reader": "x" * (MAX_READER + 1)}, "reader: 201 characters"),
-        ({"decided_at": datetime(2026, 3, 1)}, "decided_at: 2026-03-01T00:00:00 has no time zone"),  # noqa: DTZ001
-        ({"comment": "ok \ud83e"}, "comment: character 4 is half a Unicode pair"),
+        ({"sample_id": "a\ud83e"}, "sample_id: character 2 is half a Unicode pair"),
+        ({"sample_id": "a\0"}, "sample_id: character 2 is U\\+0000"),
     ],
 )
 def test_a_decision_that_is_not_well_formed_is_refused(path: Path, decision: ReviewDecision, change: dict, said: str) -> None:
     store = ReviewStore(path)
     with pytest.raises(ReviewError, match=said):
-        store.append_all([replace(decision, **change)])
+        put(store, [replace(decision, **change)])
     assert store.decisions() == []
 
 
 def test_a_sqlite_url_names_the_same_store(path: Path, decision: ReviewDecision) -> None:
-    ReviewStore(f"sqlite:///{path}").append_all([decision])
+    put(ReviewStore(f"sqlite:///{path}"), [decision])
     assert ReviewStore(path).decisions() == [decision]
 
 
@@ -150,7 +149,7 @@ def test_other_urls_and_passwords_are_refused(url: str, said: str) -> None:
 def test_odd_characters_in_the_path_are_no_url(tmp_path: Path, decision: ReviewDecision) -> None:
     odd = tmp_path / "run ?mode=memory#%41"
     odd.mkdir()
-    ReviewStore(odd / "reviews.sqlite").append_all([decision])
+    put(ReviewStore(odd / "reviews.sqlite"), [decision])
     assert ReviewStore(odd / "reviews.sqlite").decisions() == [decision]
 
 
@@ -188,14 +187,14 @@ def with_pragma(store: ReviewStore, pragma: str) -> ReviewStore:
 def test_a_full_disk_is_said_and_stores_nothing(path: Path, decision: ReviewDecision) -> None:
     store = with_pragma(ReviewStore(path), "PRAGMA max_page_count = 1")
     with pytest.raises(StorageError, match="the disk is full, so nothing was stored"):
-        store.append_all([replace(decision, comment="x" * MAX_COMMENT)] * 3)
+        put(store, [replace(decision, comment="x" * MAX_COMMENT)] * 3)
     assert ReviewStore(path).decisions() == []
 
 
 def test_a_read_only_store_is_said(path: Path, decision: ReviewDecision) -> None:
     store = with_pragma(ReviewStore(path), "PRAGMA query_only = ON")
     with pytest.raises(StorageError, match="read-only, so nothing was stored"):
-        store.append_all([decision])
+        put(store, [decision])
 
 
 def test_a_store_that_is_held_too_long_is_said(path: Path, decision: ReviewDecision) -> None:
@@ -203,15 +202,15 @@ def test_a_store_that_is_held_too_long_is_said(path: Path, decision: ReviewDecis
     holder = sqlite3.connect(path, isolation_level=None)
     holder.execute("BEGIN IMMEDIATE")
     with pytest.raises(ReviewError, match="another process holds the store"):
-        store.append_all([decision])
+        put(store, [decision])
     assert store.decisions() == []  # readers are not held up
     holder.execute("ROLLBACK")
-    assert store.append_all([decision]) == [1]
+    assert put(store, [decision]) == [1]
 
 
 def test_a_damaged_store_is_said(path: Path, decision: ReviewDecision) -> None:
     store = ReviewStore(path)
-    store.append_all([decision] * 50)
+    put(store, [decision] * 50)
     store.close()
     with open(path, "rb+") as file:
         file.seek(4096)
@@ -222,7 +221,7 @@ def test_a_damaged_store_is_said(path: Path, decision: ReviewDecision) -> None:
 
 def test_threads_share_a_store(path: Path, decision: ReviewDecision) -> None:
     store = ReviewStore(path)
-    threads = [threading.Thread(target=lambda: [store.append_all([decision]) for _ in range(25)]) for _ in range(4)]
+    threads = [threading.Thread(target=lambda: [put(store, [decision]) for _ in range(25)]) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
