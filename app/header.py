@@ -9,7 +9,12 @@ from medclassify.review import Accounts
 
 PAGES: dict[str, tuple[str, frozenset[Role]]] = {
     "": ("Worklist", frozenset(Role)),
+    "adjudication": ("Adjudication", frozenset({Role.ADJUDICATOR})),
+    "statistics": ("Statistics", frozenset(Role)),
     "audit": ("Audit", frozenset(Role)),
+    "monitoring": ("Monitoring", frozenset(Role)),
+    "export": ("Export", frozenset({Role.AUDITOR, Role.ADMIN})),
+    "people": ("People", frozenset({Role.ADMIN})),
 }
 """Address to name, and the roles that see it."""
 

@@ -13,7 +13,7 @@ from app.signin import sign_in
 from app.text import plain
 from medclassify.errors import MedclassifyError
 from medclassify.records import Identity
-from medclassify.review import Desk, Queues
+from medclassify.review import Accounts, Desk, Queues
 
 
 def main(arguments: Arguments) -> None:
@@ -37,13 +37,13 @@ def main(arguments: Arguments) -> None:
         show_header(who, accounts)
         show_warnings(desk.run)
         try:
-            _show_page(desk, queues, who)
+            _show_page(desk, queues, accounts, who)
         except MedclassifyError as error:
             st.error(plain(str(error)))
     session.settle_memory()
 
 
-def _show_page(desk: Desk, queues: Queues, who: Identity) -> None:
+def _show_page(desk: Desk, queues: Queues, accounts: Accounts, who: Identity) -> None:
     page = session.current_page()
     if page not in PAGES or not PAGES[page][1] & who.roles:
         st.error(f"There is no page {plain(page)} for you. Choose one above.")
@@ -57,10 +57,30 @@ def _show_page(desk: Desk, queues: Queues, who: Identity) -> None:
         from app.worklist import show_worklist
 
         show_worklist(desk, queues, who)
-    else:
+    elif page == "adjudication":
+        from app.adjudication import show_adjudication
+
+        show_adjudication(desk, who, sample_id)
+    elif page == "people":
+        from app.people import show_people
+
+        show_people(desk, queues, accounts, who)
+    elif page == "statistics":
+        from app.reader_statistics import show_statistics
+
+        show_statistics(desk, who)
+    elif page == "audit":
         from app.audit import show_audit
 
         show_audit(desk.run, who)
+    elif page == "monitoring":
+        from app.monitoring import show_monitoring
+
+        show_monitoring(desk, who)
+    else:
+        from app.export import show_export
+
+        show_export(desk, who)
 
 
 def _listed(desk: Desk, queues: Queues, who: Identity, sample_id: str) -> session.Listed:

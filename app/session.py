@@ -15,7 +15,7 @@ import streamlit as st
 
 from app.arguments import Arguments
 from app.text import plain
-from medclassify.review import Accounts, Desk, Queues, ReviewRun, ReviewStore, named_reader, open_review_run
+from medclassify.review import Accounts, Desk, Queues, ReviewRun, ReviewStore, named_reader, open_review_run, open_review_store
 from medclassify.review.samples import SampleIndex
 from medclassify.runs import RunLayout
 
@@ -57,7 +57,7 @@ def open_store(run: ReviewRun, url: str | None) -> ReviewStore:
         ReviewError: It is not a review store.
         StorageError: It cannot be written.
     """
-    return ReviewStore(url or run.layout.reviews)
+    return open_review_store(run.layout, url)
 
 
 @st.cache_resource(max_entries=1, show_spinner=False, hash_funcs={ReviewRun: id, ReviewStore: id})

@@ -36,8 +36,13 @@ _SWITCHES = (
 _WATCH = """() => {
   window.caseTimes = [];
   let since = 0, before = "";
-  const label = () => document.querySelector("canvas[role=img][data-frames]")?.getAttribute("aria-label");
-  document.addEventListener("keydown", (event) => {
+  const label = () => {  // the viewer's canvas stands behind a shadow root
+    for (const host of document.querySelectorAll("div")) {
+      const canvas = host.shadowRoot?.querySelector("canvas[role=img][data-frames]");
+      if (canvas) return canvas.getAttribute("aria-label");
+    }
+  };
+  window.addEventListener("keydown", (event) => {
     if (event.key === "ArrowRight") [since, before] = [performance.now(), label()];
   }, true);
   const look = () => {
@@ -78,17 +83,19 @@ def keys(quick: bool) -> Mapping[str, Callable[[], Measure]]:
 
 
 def first_paint_s(quick: bool) -> Measure:
-    """From opening the address of a server that has just come up to the worklist in the browser."""
-    times = []
-    for _ in range(2 if quick else 5):
+    """From opening the address of a server that has just come up to the worklist in the browser, ready to begin reading."""
+    times, tables = [], []
+    for _ in range(2 if quick else 3):
         with _served(_samples(quick)) as address, _browser() as browser:
             page = browser.new_page(viewport={"width": 1440, "height": 900})
             started = time.perf_counter()
             page.goto(f"{address}/?reader=Ida")
-            page.get_by_text("samples, least certain first").wait_for()
-            page.locator("[data-testid=stDataFrame] canvas").first.wait_for()
+            page.get_by_role("button", name="Begin reading").wait_for()
             times.append(time.perf_counter() - started)
-    note = f"{_samples(quick):,} samples, {len(FINDINGS)} findings, worklist with its table painted; a fresh server each time"
+            page.locator("[data-testid=stDataFrame] canvas").first.wait_for()
+            tables.append(time.perf_counter() - started)
+    note = f"{_samples(quick):,} samples, {len(FINDINGS)} findings; worklist with filters, progress and button; its table "
+    note += f"stands after {statistics.median(tables):.2f} s; a fresh server and browser each time"
     return Measure("first_paint_s", statistics.median(times), 1.5, "lower", _busy(note), min(times), max(times))
 
 
@@ -96,7 +103,7 @@ def next_case_ms(quick: bool) -> Measure:
     """From the key to the painted image of the next sample."""
     with _served(_samples(quick)) as address, _browser() as browser:
         page = _reading(browser, address, "Ida")
-        for _ in range(5 if quick else 25):
+        for _ in range(5 if quick else 15):
             _next(page)
         times = page.evaluate("window.caseTimes")[1:]
     note = f"key → to the painted image, 12-bit {SIDE} × {SIDE}, of {_samples(quick):,} samples"
@@ -113,7 +120,7 @@ def window_fps(quick: bool) -> Measure:
         _begin(page, address, "Ida")
         page.wait_for_timeout(2000)
         before = len(traffic)
-        rates = [page.locator(_IMAGE).evaluate(_DRAG) for _ in range(2 if quick else 5)]
+        rates = [page.locator(_IMAGE).evaluate(_DRAG) for _ in range(2 if quick else 4)]
         messages = len(traffic) - before
     if messages:
         raise NotMeasurableError(f"{messages} messages passed between browser and server during the drag")
@@ -129,7 +136,7 @@ def sessions_20_p95_ms(quick: bool) -> Measure:
     with _served(_samples(quick)) as address, _browser() as browser:
         pages = [_reading(browser, address, f"Reader {number}") for number in range(readers)]
         due = [time.monotonic() + draw.uniform(0, 4) for _ in pages]
-        ends = time.monotonic() + (8 if quick else 40)
+        ends = time.monotonic() + (8 if quick else 30)
         while time.monotonic() < ends:
             at = min(range(readers), key=due.__getitem__)
             pages[at].wait_for_timeout(max(0, 1000 * (due[at] - time.monotonic())))

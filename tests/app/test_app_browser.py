@@ -90,7 +90,7 @@ def desk_of(run: Path) -> Desk:
     return Desk(open_review_run(run), ReviewStore(run / "reviews.sqlite"))
 
 
-def test_a_case_is_read_from_signing_in_to_the_export(build_run, serve: Serve, page: Page) -> None:
+def test_a_case_is_read_from_signing_in_to_the_export(build_run, serve: Serve, page: Page, tmp_path: Path) -> None:
     run = build_run()
     accounts = Accounts(ReviewStore(run / "reviews.sqlite"))
     accounts.add("Ida", [Role.READER], password=PASSWORD)
@@ -157,7 +157,12 @@ def test_a_case_is_read_from_signing_in_to_the_export(build_run, serve: Serve, p
 
     page.get_by_role("button", name="Sign out").click()
     sign_in(page, "Aud")
-    page.get_by_role("button", name="Open the first").wait_for()
+    page.get_by_role("button", name="Export").click()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Readings as CSV").click()
+    download.value.save_as(tmp_path / "readings.csv")
+    text = (tmp_path / "readings.csv").read_text()
+    assert sample in text and "document.title" in text
     assert page.title() == "Review · medclassify"
     assert watch.came("CANARY") == []
     assert "CANARY" not in page.content()
@@ -190,7 +195,7 @@ def test_another_readers_blind_read_is_in_no_message(demo: tuple[str, Path], pag
     for key in ("Shift+A", "l", "v"):
         press(page, key)
     expect(page.get_by_text("Do you agree?")).to_be_visible()
-    for place in ("", "page=audit"):
+    for place in ("", "page=audit", "page=statistics", "page=monitoring", "page=export"):
         page.goto(f"{address}/?reader=curious&{place}")
         settled(page)
     assert watch.came("sample-002") == ["sample-002"]

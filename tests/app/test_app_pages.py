@@ -144,6 +144,20 @@ def test_with_accounts_a_password_is_needed_and_a_session_ends_by_itself(build_r
     assert "samples" not in words(page)
 
 
+def test_each_role_sees_its_own_pages(build_run, open_page: Open) -> None:
+    run = build_run()
+    seen = {}
+    for role in Role:
+        page = open_page(run, reader="X", role=role.value)
+        seen[role] = {item.label for item in page.button} & {"Adjudication", "Export", "People", "Statistics", "Audit"}
+    assert seen[Role.READER] == {"Statistics", "Audit"}
+    assert seen[Role.ADJUDICATOR] == {"Statistics", "Audit", "Adjudication"}
+    assert seen[Role.AUDITOR] == {"Statistics", "Audit", "Export"}
+    assert seen[Role.ADMIN] == {"Statistics", "Audit", "Export", "People"}
+    (error,) = open_page(run, reader="X", page="people").error
+    assert "There is no page people for you" in error.value.replace("\\", "")
+
+
 # --- the worklist
 
 
@@ -286,7 +300,7 @@ def test_a_second_window_that_is_behind_is_told(build_run, open_page: Open) -> N
 def test_another_readers_reading_is_not_on_any_page(build_run, open_page: Open) -> None:
     run = build_run()
     read_all(desk_of(run), named_reader("Dr Ida"), comment="for my eyes")
-    for address in ({}, {"sample": SAMPLE}):
+    for address in ({}, {"sample": SAMPLE}, {"page": "statistics"}, {"page": "monitoring"}):
         said = words(open_page(run, reader="Dr Oz", **address))
         assert "for my eyes" not in said
         assert "Dr Ida" not in said
@@ -456,11 +470,67 @@ def test_the_report_is_embedded_but_not_for_blind_readers(build_run, open_page: 
 
 def test_an_admin_assigns_and_a_reader_sees_what_is_assigned(build_run, open_page: Open) -> None:
     run = build_run()
-    desk_of(run).assign(named_reader("Root", Role.ADMIN), ["sample-001", "sample-002"], ["Dr Ida"], priority=5)
+    desk = desk_of(run)
+    desk.assign(named_reader("Root", Role.ADMIN), ["sample-001", "sample-002"], ["Dr Ida"], priority=5)
     assert "**2** samples" in words(open_page(run, reader="Dr Ida"))
     assert "No sample passes" in words(open_page(run, reader="Dr Oz"))
     (error,) = open_page(run, reader="Dr Oz", sample="sample-001").error
     assert "not assigned to Dr Oz" in error.value.replace("\\", "")
+    accounts = Accounts(ReviewStore(run / "reviews.sqlite"))
+    accounts.add("Root", [Role.ADMIN], password=PASSWORD)
+    accounts.add("Dr Oz", [Role.READER], password=PASSWORD)
+    page = open_page(run, page="people")
+    page.text_input[0].input("Root")
+    page.text_input[1].input(PASSWORD)
+    press(page, "Sign in")
+    page.multiselect[0].set_value(["Dr Oz"]).run()
+    press(page, "Assign 12 samples")
+    assert len(desk.ledger().assignments) == 12
+
+
+def test_readers_who_differ_are_settled_by_an_adjudicator(build_run, open_page: Open) -> None:
+    run = build_run()
+    read_all(desk_of(run), named_reader("Dr Ida"))
+    read_all(desk_of(run), named_reader("Dr Oz"), verdict=Verdict.REJECT)
+    page = open_page(run, reader="Adj", role="adjudicator", page="adjudication")
+    assert "**1** samples on which readers differ" in words(page)
+    page = open_page(run, reader="Adj", role="adjudicator", page="adjudication", sample=SAMPLE)
+    assert button(page, "Settle for good").disabled
+    for item in [item for item in page.button if item.label == "Probably present"]:
+        item.click()
+        page.run()
+    press(page, "Settle for good")
+    assert "Nothing is in dispute" in words(page)
+    adjudication = desk_of(run).ledger().adjudication(SAMPLE, desk_of(run).item(SAMPLE))
+    assert adjudication is not None
+    assert {(answer.presence, answer.confidence) for answer in adjudication.answers} == {(Presence.PRESENT, 70)}
+
+
+def test_statistics_monitoring_and_export_say_what_was_read(build_run, open_page: Open) -> None:
+    run = build_run()
+    for address in ("statistics", "monitoring"):
+        assert "Nothing has been read" in words(open_page(run, reader="Aud", role="auditor", page=address))
+    desk = desk_of(run)
+    for name, verdict in (("Dr Ida", Verdict.ACCEPT), ("Dr Oz", Verdict.REJECT)):
+        for number in range(12):
+            read_all(desk, named_reader(name), f"sample-{number:03d}", verdict)
+    page = open_page(run, reader="Aud", role="auditor", page="statistics")
+    for view, column in (
+        ("Performance", "metric"), ("Agreement", "measure"), ("Influence of the model", "measure"), ("Overrides", "verdict"),
+    ):  # fmt: skip
+        page.segmented_control[0].set_value(view).run()
+        assert column in page.dataframe[0].value, view
+    assert len(page.dataframe[0].value) == 60
+    page.segmented_control[0].set_value("Reader study").run()
+    assert "at least 10 of each are needed" in words(page)
+    own = open_page(run, reader="Dr Ida", page="statistics")
+    assert set(own.dataframe[0].value["reader"]) == {"Dr Ida"}
+    monitoring = open_page(run, reader="Aud", role="auditor", page="monitoring")
+    assert not monitoring.exception
+    assert monitoring.dataframe[0].value["n"].max() == 12
+    said = words(open_page(run, reader="Aud", role="auditor", page="export"))
+    assert "**120** answers of **2** readers" in said
+    assert "chain intact" in said
 
 
 def test_a_run_fitted_again_is_read_again(build_run, open_page: Open) -> None:
