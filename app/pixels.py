@@ -106,6 +106,7 @@ def pack_image(key: str, image: ViewImage, path: str = "", *, longest: int | Non
         "rows": rows,
         "offset": low - scale,
         "scale": scale,
+        "most": int(codes.max()),
         "units": "HU" if image.units is Units.HU else "",
         "inverted": image.inverted,
         "windows": [_window(window) for window in _offered(image)],

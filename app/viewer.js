@@ -110,10 +110,9 @@ class Viewer {
       this.slice = data.stack ? data.stack.at : 0;
       this.wanted = null;
       this.loading = false;
-      if (other) this.lines = [];
+      if (other) [this.lines, this.image, this.map, this.drag] = [[], null, null, null];
       this.place = null;
     }
-    this.canvas.setAttribute("aria-label", data.label);
     this.stage.style.height = data.height;
     for (const name of ["box", "point"]) this.buttons[name].hidden = !data.marking;
     this.undo.hidden = !(data.marking && data.marks.some((mark) => mark.own));
@@ -130,6 +129,8 @@ class Viewer {
   }
 
   arrived(facts) {
+    const image = this.store.images.get(facts.key);
+    if (image && facts.kind === "image") setTimeout(() => (image.levels ??= levels(image)), 50); // before it is looked at
     if (facts.kind === "many" && this.wanted !== null && facts.block === this.wanted) {
       this.wanted = null;
       if (this.loading) this.load();
@@ -144,6 +145,7 @@ class Viewer {
   show() {
     if (!this.data) return;
     const image = this.store.images.get(this.keyOf(this.slice));
+    this.here = Boolean(image);
     this.fuller.hidden = !image || image.width >= image.columns;
     if (image) this.fuller.title = `Shown at ${image.width} × ${image.height} of ${image.columns} × ${image.rows} pixels`;
     if (!image) {
@@ -163,7 +165,6 @@ class Viewer {
     const before = this.image;
     this.image = image;
     image.levels ??= levels(image);
-    image.most ??= image.values.reduce((most, code) => (code > most ? code : most), 0);
     const same = before && before.columns === image.columns && before.rows === image.rows && this.place;
     if (before && same && before.units === image.units && this.data.stack) return this.openWindows(image, true);
     this.openWindows(image, false);
@@ -462,7 +463,7 @@ class Viewer {
     }
     context.fillStyle = "#000";
     context.fillRect(0, 0, width, height);
-    if (!image || !this.window) return;
+    if (!image || !this.here || !this.window) return;
     this.place ??= {
       scale: Math.min(width / image.columns, height / (image.rows * this.tall)),
       middle: [image.columns / 2, image.rows / 2],
@@ -478,6 +479,7 @@ class Viewer {
     this.drawMarks(ratio);
     this.sayWhere(ratio);
     canvas.dataset.frames = ++this.frames;
+    canvas.setAttribute("aria-label", this.data.label); // says whose image is painted
   }
 
   drawImage(width, height) {

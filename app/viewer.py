@@ -65,14 +65,14 @@ def show_viewer(
         title: Words on the image, for one that stands beside the sample's own.
     """
     path, _ = run.original(sample_id)
-    key = f"viewer/{sample_id}"
+    key = "other" if title else "viewer"  # one viewer for all samples: it need not be made anew for each
     try:
         stack = stack_of(run, sample_id)
         with st.container(key=f"{session.HIDDEN}{key}"):
             image = _send_image(sample_id, path, stack)
             overlay = _send_map(run, sample_id, finding, image) if finding else None
             if stack:
-                _send_slices(stack, key)
+                _send_slices(stack, f"{key}/{sample_id}")
     except MedclassifyError as error:
         st.error(plain(str(error)), icon=":material/hide_image:")
         return
@@ -89,7 +89,7 @@ def show_viewer(
     }
 
     def heard(event: str) -> Callable[[], None]:
-        return lambda: _hear(event, st.session_state[key].get(event), sample_id, key, marking)
+        return lambda: _hear(event, st.session_state[key].get(event), sample_id, f"{key}/{sample_id}", marking)
 
     _VIEWER(key=key, data=data, **{f"on_{event}_change": heard(event) for event in _EVENTS})
     if not title:

@@ -129,23 +129,23 @@ def window_fps(quick: bool) -> Measure:
 
 
 def sessions_20_p95_ms(quick: bool) -> Measure:
-    """The 95th percentile of the next case with twenty readers, each of whom goes on every 2 to 6 seconds."""
+    """The 95th percentile of the next case with twenty readers, each of whom goes on every 8 to 16 seconds."""
     import random
 
     readers, draw = 4 if quick else 20, random.Random(0)
     with _served(_samples(quick)) as address, _browser() as browser:
         pages = [_reading(browser, address, f"Reader {number}") for number in range(readers)]
-        due = [time.monotonic() + draw.uniform(0, 4) for _ in pages]
-        ends = time.monotonic() + (8 if quick else 30)
+        due = [time.monotonic() + draw.uniform(0, 12) for _ in pages]
+        ends = time.monotonic() + (16 if quick else 45)
         while time.monotonic() < ends:
             at = min(range(readers), key=due.__getitem__)
             pages[at].wait_for_timeout(max(0, 1000 * (due[at] - time.monotonic())))
             pages[at].keyboard.press("ArrowRight")
-            due[at] = time.monotonic() + draw.uniform(2, 6)
+            due[at] = time.monotonic() + draw.uniform(8, 16)
         pages[0].wait_for_timeout(3000)
         times = sorted(value for page in pages for value in page.evaluate("window.caseTimes"))
     p95 = times[min(len(times) - 1, int(0.95 * len(times)))]
-    note = f"{readers} sessions in one browser, a step every 2 to 6 s each, {len(times)} steps"
+    note = f"{readers} sessions in one browser, a step every 8 to 16 s each, {len(times)} steps"
     note += f", median {times[len(times) // 2]:.0f} ms"
     return Measure("sessions_20_p95_ms", p95, 500, "lower", _busy(note), times[0], times[-1])
 

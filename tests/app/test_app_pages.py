@@ -496,9 +496,8 @@ def test_readers_who_differ_are_settled_by_an_adjudicator(build_run, open_page: 
     assert "**1** samples on which readers differ" in words(page)
     page = open_page(run, reader="Adj", role="adjudicator", page="adjudication", sample=SAMPLE)
     assert button(page, "Settle for good").disabled
-    for item in [item for item in page.button if item.label == "Probably present"]:
-        item.click()
-        page.run()
+    for number in range(5):
+        [item for item in page.button if item.label == "Probably present"][number].click().run()
     press(page, "Settle for good")
     assert "Nothing is in dispute" in words(page)
     adjudication = desk_of(run).ledger().adjudication(SAMPLE, desk_of(run).item(SAMPLE))
