@@ -119,8 +119,8 @@ def test_evaluate_and_explain_take_series(series_run: Path, heads: Path, tmp_pat
     again = scores(folder / "predictions.parquet")
     np.testing.assert_allclose(again, fitted.loc[again.index], atol=1e-5)
     exam = sorted((heads / "images").iterdir())[0]
-    maps, _ = explain(series_run, [str(exam)], tmp_path / "maps", None)
-    assert maps == 1 and len(list((tmp_path / "maps").glob("*.png"))) == 1
+    explained = explain(series_run, [str(exam)], tmp_path / "maps")
+    assert explained.maps == 1 and len(list((tmp_path / "maps").glob("*.png"))) == 1
 
 
 def test_slices_with_neighbours_are_scored_as_the_fit_did(beside_run: Path, heads: Path, tmp_path: Path) -> None:
@@ -137,3 +137,9 @@ def test_slices_with_neighbours_are_scored_as_the_fit_did(beside_run: Path, head
 def test_a_model_of_slices_does_not_take_a_manifest_of_series(beside_run: Path, series_run: Path, tmp_path: Path) -> None:
     with pytest.raises(ManifestError, match="its samples are series, and the model judges slices"):
         evaluate(beside_run, series_run / "manifest.parquet", tmp_path / "out")
+
+
+def test_real_slices_are_scored(series_run: Path, beside_run: Path, real_data: Path, tmp_path: Path) -> None:
+    for run in (series_run, beside_run):
+        predicted = predict(run, [str(real_data / "ct")], tmp_path / f"{run.name}.csv")
+        assert predicted.rows == 20 and not predicted.exclusions
