@@ -13,32 +13,43 @@ from typing import TYPE_CHECKING, Any
 from benchmarks.harness import Measure
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
 
     from medclassify.audit import AuditResult
 
 CORES = 1
-PATIENTS = 1200
+PATIENTS = 1000
 FINDINGS = ("effusion", "consolidation", "pneumothorax")
 SHIFT = 1.0
 """Log-odds by which probabilities are too high at site B, under the fault that this benchmark adds to the phantom's."""
 FAULTS = ("fainter_in_f", "label_noise_site_b", "site_marker", "miscalibrated_site_b", "patient_in_two_splits")
 
 
+PLACES = {"fainter_in_f": ("effusion", "sex"), "label_noise_site_b": ("consolidation", "site")}
+"""Where a fault makes a gap of AUROC."""
+
+
 def keys(quick: bool) -> Mapping[str, Callable[[], Measure]]:
     """The measures of this benchmark."""
     seeds = 2 if quick else 20
     calls: dict[str, Callable[[], Measure]] = {f"found_{fault}": lambda fault=fault: found(fault, seeds) for fault in FAULTS}
-    return {**calls, "false_alarms": lambda: false_alarms(seeds), "size_held": lambda: size_held(seeds)}
+    return {**calls, "false_alarms": lambda: false_alarms(seeds)}
 
 
 def found(fault: str, seeds: int) -> Measure:
-    """Share of seeds in which the fault is found by the detector made for it."""
+    """Share of seeds in which the fault is found by the detector made for it; for gaps also how often its size is held."""
     told = [alarms(fault, seed)[fault] for seed in range(seeds)]
     share = sum(map(bool, told)) / seeds
     sizes = sorted(size for one in told for size in one)
-    spread = f"; sizes {sizes[0]:.3f} to {sizes[-1]:.3f}, median {sizes[len(sizes) // 2]:.3f}" if sizes else ""
-    return Measure(f"found_{fault}", share, 0.95, "higher", f"{seeds} seeds of {PATIENTS} patients{spread}", share, share)
+    note = f"{seeds} seeds of {PATIENTS} patients"
+    note += f"; sizes {sizes[0]:.3f} to {sizes[-1]:.3f}, median {sizes[len(sizes) // 2]:.3f}" if sizes else ""
+    if fault in PLACES:
+        truth = _gap(audited(fault, 1000, 10 * PATIENTS), *PLACES[fault])
+        rows = [_gap(audited(fault, seed, PATIENTS), *PLACES[fault]) for seed in range(seeds)]
+        held = sum(row.ci_low <= truth.gap <= row.ci_high for row in rows)
+        note += f"; AUROC gap of ten times as many {truth.gap:+.3f}, held by {held} of {seeds} intervals"
+    return Measure(f"found_{fault}", share, 0.95, "higher", note, share, share)
 
 
 def false_alarms(seeds: int) -> Measure:
@@ -47,17 +58,6 @@ def false_alarms(seeds: int) -> Measure:
     by_kind = ", ".join(f"{fault} {sum(bool(one[fault]) for one in told)}" for fault in FAULTS)
     share = sum(any(one.values()) for one in told) / seeds
     return Measure("false_alarms", share, 0.05, "lower", f"{seeds} seeds without a fault; by detector: {by_kind}", share, share)
-
-
-def size_held(seeds: int) -> Measure:
-    """Share of the seeds' intervals of planted AUROC gaps that hold the gap's size in 20 times as many patients."""
-    held = []
-    for fault, place in (("fainter_in_f", ("effusion", "sex")), ("label_noise_site_b", ("consolidation", "site"))):
-        truth = _gap(audited(fault, 1000, 20 * PATIENTS), *place)
-        rows = [_gap(audited(fault, seed, PATIENTS), *place) for seed in range(seeds)]
-        held += [row.ci_low <= truth.gap <= row.ci_high for row in rows]
-    share = sum(held) / len(held)
-    return Measure("size_held", share, 0.85, "higher", f"AUROC gaps of two faults, {seeds} seeds each", share, share)
 
 
 @cache
@@ -81,15 +81,18 @@ def alarms(fault: str, seed: int) -> dict[str, list[float]]:
     }
 
 
+@cache
 def audited(fault: str, seed: int, patients: int) -> AuditResult:
     """The audit of one sample."""
     from medclassify.audit import compute_audit
 
-    frame = _calibrated(_drawn(fault, seed, patients), _drawn(fault, seed + 500, PATIENTS))
+    frame = _calibrated(_drawn(fault, seed, patients), fault)
     shift = SHIFT * ((frame["site"] == "B") if fault == "miscalibrated_site_b" else 0)
     frame["prob_cal"] = 1 / (1 + (1 / frame["prob_cal"] - 1) * 2.718281828 ** (-shift))
     frame["threshold"] = 0.3
-    return compute_audit(frame, attributes=["sex", "site", "marker"], bootstrap=200, seed=seed)
+    return compute_audit(
+        frame, attributes=["sex", "site", "marker"], references={"sex": "M", "site": "A"}, bootstrap=100, seed=seed
+    )
 
 
 def _planted(fault: str) -> tuple[str, ...]:
@@ -129,22 +132,34 @@ def _drawn(fault: str, seed: int, patients: int) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _calibrated(frame: pd.DataFrame, apart: pd.DataFrame) -> pd.DataFrame:
-    """Probabilities by a logistic fit on other patients: score, its square, and site, for sites differ in prevalence."""
-    import numpy as np
+def _calibrated(frame: pd.DataFrame, fault: str) -> pd.DataFrame:
+    """The samples with probabilities in the place of scores."""
     import pandas as pd
-    from sklearn.linear_model import LogisticRegression
-
-    def design(part: pd.DataFrame) -> np.ndarray:
-        score = part["score"].to_numpy()
-        return np.stack([score, score**2, part["site"] == "B"], axis=1)
 
     parts = []
     for finding, part in frame.groupby("finding", sort=False):
-        learnt = apart[apart["finding"] == finding]
-        model = LogisticRegression(C=1e6, max_iter=500).fit(design(learnt), learnt["target"])
-        parts.append(part.assign(prob_cal=model.predict_proba(design(part))[:, 1]))
+        parts.append(part.assign(prob_cal=_calibrators(fault)[finding].predict_proba(_design(part))[:, 1]))
     return pd.concat(parts).drop(columns="score").reset_index(drop=True)
+
+
+@cache
+def _calibrators(fault: str) -> dict[Any, Any]:
+    """Logistic fits on ten times as many other patients, so that no alarm about calibration comes from the calibrator."""
+    from sklearn.linear_model import LogisticRegression
+
+    learnt = _drawn(fault, 5000, 10 * PATIENTS)
+    return {
+        finding: LogisticRegression(C=1e6, max_iter=500).fit(_design(part), part["target"])
+        for finding, part in learnt.groupby("finding", sort=False)
+    }
+
+
+def _design(part: pd.DataFrame) -> np.ndarray:
+    """The score, its square and cube, and the site, for sites differ in prevalence."""
+    import numpy as np
+
+    score = part["score"].to_numpy()
+    return np.stack([score, score**2, score**3 / 10, part["site"] == "B"], axis=1).astype(np.float64)
 
 
 def _manifest(fault: str, seed: int) -> Any:

@@ -96,10 +96,12 @@ def _audit_run(
     facts = _stored_facts(run, shown_config(config))
     withdrawn = Withdrawn.of(exclude_patients, run)
     kept = withdrawn.leave_out_rows(table, str(run.predictions))
-    if len(kept) < len(table):
+    everyone = len(kept) == len(table)
+    if not everyone:
         facts = _without(facts, run, withdrawn, set(kept["sample_id"]))
         table = kept
     chosen = tuple(attributes) or config.data.attributes
+    facts = _probed(facts, chosen, everyone=everyone)
     options = audit_options(config)
     declared = [parts for parts in options["intersections"] if set(parts) <= set(chosen)]
     options["intersections"] = tuple(intersections) or tuple(declared)
@@ -112,6 +114,18 @@ def _audit_run(
             **options,
             progress=move,
         )
+
+
+def _probed(facts: ReportFacts, attributes: Sequence[str], *, everyone: bool) -> ReportFacts:
+    """The run's probes of these attributes; they rest on embeddings, which are made by ``fit`` alone."""
+    if not everyone:
+        return replace(
+            facts, probes=(), probes_note="The run's probes counted patients who are left out here, and are not shown."
+        )
+    kept = [probe for probe in facts.probes if probe.attribute in attributes]
+    missing = [name for name in attributes if name not in {probe.attribute for probe in kept}]
+    note = f"Not probed when the run was made: {', '.join(missing)} (fit looks at data.attributes)." if missing else ""
+    return replace(facts, probes=kept, probes_note=note)
 
 
 def _empty(out: Path) -> Path:

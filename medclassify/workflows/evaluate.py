@@ -74,6 +74,7 @@ def evaluate(
         },
         preprocessing=asdict(scorer.bundle.preprocessing),
         exclusions={exclusion.reason: sum(e.reason == exclusion.reason for e in exclusions) for exclusion in exclusions},
+        probes_note="Attributes are probed by the fit, on the run's own test split; see the run's report.",
         operating_points=scorer.points,
         calibration_notes=scorer.calibrator.notes,
         conformal=scorer.bundle.conformal or {},

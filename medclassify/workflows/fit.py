@@ -36,6 +36,7 @@ from medclassify.workflows.index import PHANTOM, Indexed, index_data
 from medclassify.workflows.learning import calibrated, learn, start_network
 from medclassify.workflows.method_checks import check_sanity, reference_limits
 from medclassify.workflows.mitigation import require_attribute
+from medclassify.workflows.probes import attribute_probes
 from medclassify.workflows.ranks import Call, Leader, crowding, follow, leading, roll_call
 from medclassify.workflows.reporting import audit_options, metrics_json, report_facts
 from medclassify.workflows.run_folder import new_run, stage, unfinished_run
@@ -133,9 +134,13 @@ def _lead(config: Config, config_path: Path, leader: Leader, resume: bool) -> Fi
     with stage("explaining", run):
         shown, sanity = _explain(run, scorer, dataset, test, config.explain)
     with stage("auditing", run):
+        options, frozen = audit_options(config), call.pretrained
+        lots = {"bootstrap": options["bootstrap"], "seed": options["seed"]}
+        probes, why_none = attribute_probes(scorer, dataset, learnt, attributes, pretrained=frozen, **lots)
         facts = report_facts(config, dataset, weights, learnt, scorer, shown, sanity, attributes)
+        facts = replace(facts, probes=probes, probes_note=why_none)
         with progress("resampling patients") as move:
-            audit = write_audit(run.audit, test, facts, attributes=attributes, **audit_options(config), progress=move)
+            audit = write_audit(run.audit, test, facts, attributes=attributes, **options, progress=move)
         seconds = time.monotonic() - started
         write_json(run.metrics, metrics_json(audit, learnt, found, seconds))
         write_provenance(run, {**facts.provenance, "ranks": leader.ranks.number, "seconds": round(seconds, 1)})

@@ -95,6 +95,7 @@ class Learnt:
         embeddings: Of every image of the store, where the network that made them is the model (``linear_probe``, series).
         attention: Weighs the slices of series; None where samples are images.
         attention_fit: How that was learnt.
+        initial: Of every image of the store, by the weights that learning started from; None where no head was fitted on them.
     """
 
     settings: OptimizerConfig
@@ -104,6 +105,7 @@ class Learnt:
     embeddings: NDArray[np.float32] | None = None
     attention: GatedAttention | None = None
     attention_fit: AttentionFit | None = None
+    initial: NDArray[np.float32] | None = None
 
 
 def learn(
@@ -147,15 +149,15 @@ def learn(
     if settings.recipe == "linear_probe":
         embeddings = embed_store(network, dataset.store, preprocessing)
         probe = probe_head(network, findings, (train, tune), embeddings, task=task, strengths=FINE_STRENGTHS)
-        return Learnt(settings, decisions, probe, None, embeddings)
+        return Learnt(settings, decisions, probe, None, embeddings, initial=embeddings)
     weights = class_weights(train.targets.numpy(), train.mask.numpy() > 0, settings.class_weighting)
     mitigation = mitigate(dataset.manifest, train, config)
-    probe = None
+    probe = initial = None
     if settings.recipe == "full":
         start_head(network, train.targets.numpy(), train.mask.numpy() > 0, weights.numpy(), task=task)
     elif not checkpoint and not ranks.rank:  # the others get its head with its weights
-        embeddings = embed_store(network, dataset.store, preprocessing)
-        probe = probe_head(network, findings, (train, tune), embeddings, task=task, strengths=STRENGTHS)
+        initial = embed_store(network, dataset.store, preprocessing)
+        probe = probe_head(network, findings, (train, tune), initial, task=task, strengths=STRENGTHS)
     data = PreparedDataModule(
         train,
         tune,
@@ -184,7 +186,7 @@ def learn(
     worse = _below_the_head(probe, result)
     for line in worse:
         warn(line)
-    return Learnt(settings, (*decisions, *mitigation.notes, *growing, *worse), probe, result)
+    return Learnt(settings, (*decisions, *mitigation.notes, *growing, *worse), probe, result, initial=initial)
 
 
 def _below_the_head(probe: HeadProbe | None, result: TrainingResult) -> tuple[str, ...]:
