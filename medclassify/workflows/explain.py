@@ -80,6 +80,7 @@ def explain(
     store, broken = prepare(manifest, scorer.bundle.preprocessing)
     report_exclusions([*unreadable, *foreign, *apart, *broken])
     manifest = keep_samples(manifest, store.sample_ids)
+    scorer = scorer.embedded(store)
     predictions = scorer.table(manifest, store, attributes=())
     paths = dict(zip(manifest.frame["sample_id"], manifest.frame["path"], strict=True))
     cases = [Case.of_row(row, paths) for row in predictions.to_dict("records") if finding in (None, row["finding"])]
@@ -107,5 +108,5 @@ def _checked(run: RunLayout, scorer: Scorer, method: Method) -> tuple[dict[str, 
             "them. Leave out --method, or put the images back."
         ) from error
     report_exclusions(gone)
-    explainer, samples = Explainer(scorer, store, method), store.sample_ids
+    explainer, samples = Explainer(scorer.embedded(store), store, method), store.sample_ids
     return reference_limits(explainer, samples), check_sanity(explainer, samples)

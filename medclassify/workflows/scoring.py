@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -92,6 +92,10 @@ class Scorer:
         if hasattr(store.images, "filename"):
             return embed_store(self.bundle.network, store, self.bundle.preprocessing)
         return embed(self.bundle.network, store.images, np.arange(len(store.index)), preprocessing=self.bundle.preprocessing)
+
+    def embedded(self, store: PreparedStore) -> "Scorer":
+        """The same with the embeddings of a store at hand, so that its series may be weighed one by one; for series alone."""
+        return self if self.bundle.attention is None else replace(self, embeddings=self.embeddings_of(store))
 
     def weigh(self, store: PreparedStore, sample_id: str) -> SliceWeights:
         """What each slice of one series counts.
