@@ -53,7 +53,9 @@ class ReportFacts:
         calibration_notes: What was fitted for each finding and why.
         history: One mapping an epoch: ``epoch`` and numbers such as ``train_loss``, ``tune_loss``, ``tune_auroc``.
         explanations: The explained cases.
-        sanity: Result of the explanation sanity check (``passed``, ``note``), or None where it was not run.
+        sanity: Verdict of the explanation sanity check (``passed``, ``reasons``, ``findings``), or None where it was not run.
+        localisation: Rows of ``explain/localisation.csv`` for the whole test split: how maps score against known places.
+        shortcuts: Rows of ``explain/shortcuts.csv``: how much saliency lies where there is no anatomy.
         statements: What only a person can say.
         provenance: Versions, weights hash, seeds, hardware, nested.
         warnings: Lines that the reader must see.
@@ -79,6 +81,8 @@ class ReportFacts:
     history: Sequence[Mapping[str, float]] = ()
     explanations: Sequence[ExplainedCase] = ()
     sanity: Mapping[str, Any] | None = None
+    localisation: Sequence[Mapping[str, Any]] = ()
+    shortcuts: Sequence[Mapping[str, Any]] = ()
     statements: HumanStatements = field(default_factory=HumanStatements)
     provenance: Mapping[str, Any] = field(default_factory=dict)
     warnings: Sequence[str] = ()

@@ -31,6 +31,7 @@ class Resemblance:
         ssim: Mean structural similarity after each stage (each set of maps on its own common scale).
         by_finding: Mean |Spearman| at the last stage, one a finding.
         n_maps: Maps compared.
+        note: What else is to be known of the control.
     """
 
     control: str
@@ -39,6 +40,7 @@ class Resemblance:
     ssim: tuple[float, ...]
     by_finding: tuple[float, ...]
     n_maps: int
+    note: str = ""
 
     @property
     def passed(self) -> bool:

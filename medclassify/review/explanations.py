@@ -7,11 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from medclassify.errors import ReviewError
 from medclassify.records import Saliency
 
-INDEX = "index.json"
+INDEX, NEIGHBOURS = "index.json", "neighbours.parquet"
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,15 +23,46 @@ class StoredExplanations:
 
     Attributes:
         folder: The run's ``explain`` folder.
+        method: The saliency method.
         limits: Saliency that gets full colour, by finding, in units of the finding's logit.
         sanity: What the sanity check of the maps found, or None where it was not run.
         cases: File name, layer and score by (sample_id, finding).
     """
 
     folder: Path
+    method: str = "grad_cam"
     limits: Mapping[str, float] = field(default_factory=dict)
     sanity: Mapping[str, Any] | None = None
     cases: Mapping[tuple[str, str], Mapping[str, Any]] = field(default_factory=dict)
+
+    def verdict(self, finding: str) -> tuple[bool | None, tuple[str, ...]]:
+        """Whether maps of a finding may be read: True, False or None (not checked), and what failed, in words."""
+        if self.sanity is None:
+            return None, ("sanity check not run",)
+        own = (self.sanity.get("findings") or {}).get(finding) or {}
+        reasons = (*self.sanity.get("reasons", ()), *own.get("reasons", ()))
+        passed = self.sanity.get("passed") is True and own.get("passed", True) is True
+        return passed, tuple(map(str, reasons))
+
+    def neighbours(self, sample_id: str) -> pd.DataFrame:
+        """Similar training samples and counter-cases of a sample, and the prototypes of each finding.
+
+        Returns:
+            Columns ``kind`` (similar, counter, prototype), ``finding``, ``rank``, ``neighbour_id``, ``distance``, ``labels``;
+            empty where the run stored none. A prototype belongs to every sample.
+
+        Raises:
+            ReviewError: The file is there and not one of neighbours.
+        """
+        path = self.folder / NEIGHBOURS
+        columns = ["kind", "finding", "rank", "neighbour_id", "distance", "labels"]
+        if not path.is_file():
+            return pd.DataFrame(columns=columns)
+        try:
+            table = pq.read_table(path, filters=[("sample_id", "in", [sample_id, ""])]).to_pandas()
+            return table[columns].reset_index(drop=True)
+        except (OSError, KeyError, ValueError, pa.ArrowException) as error:
+            raise ReviewError(f"{path}: not a file of similar cases. Check the run with: medclassify verify RUN") from error
 
     @property
     def samples(self) -> frozenset[str]:
@@ -80,6 +114,7 @@ def read_explanations(folder: Path) -> StoredExplanations:
         index = json.loads(path.read_text(encoding="utf-8"))
         return StoredExplanations(
             folder,
+            method=str(index.get("method", "grad_cam")),
             limits={str(finding): float(limit) for finding, limit in index["limit"].items()},
             sanity=index["sanity"],
             cases={(str(case["sample_id"]), str(case["finding"])): _checked(case) for case in index["cases"]},

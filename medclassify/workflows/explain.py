@@ -6,19 +6,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from medclassify.errors import ManifestError, RunError
 from medclassify.explain import Method, saliency_method
-from medclassify.manifest import keep_samples, read_manifest
+from medclassify.manifest import Manifest, keep_samples, read_boxes, read_manifest
 from medclassify.records import Split
 from medclassify.runs import RunLayout
-from medclassify.workflows.checks import finished_run, require_finding, require_new_folder, require_sources
+from medclassify.workflows.checks import TABLES, finished_run, require_finding, require_new_folder, require_sources
 from medclassify.workflows.consent import Withdrawn
 from medclassify.workflows.console import say
 from medclassify.workflows.dataset import prepare
+from medclassify.workflows.explain_run import write_localisation
 from medclassify.workflows.explainer import Explainer
 from medclassify.workflows.explanations import Case, write_explanations
 from medclassify.workflows.index import report_exclusions
-from medclassify.workflows.method_checks import check_sanity, reference_limits
+from medclassify.workflows.localise import localise
+from medclassify.workflows.method_checks import CONTROL_IMAGES, check_sanity, reference_limits
 from medclassify.workflows.modalities import keep_learnt
 from medclassify.workflows.predict import samples_of
 from medclassify.workflows.scoring import Scorer
@@ -49,6 +53,7 @@ def explain(
     finding: str | None = None,
     method: str | None = None,
     exclude_patients: Sequence[str] = (),
+    dicom: bool = False,
 ) -> Explained:
     """Writes overlays and raw maps.
 
@@ -59,6 +64,7 @@ def explain(
         finding: One finding, or None for all.
         method: Another saliency method than the run's own; it is checked first, on the run's own images.
         exclude_patients: Patients who withdrew consent, besides those whom the run's config leaves out.
+        dicom: Also write the maps as DICOM in the studies of their images.
 
     Raises:
         ConfigError: The model has no such finding, or there is no such method.
@@ -84,12 +90,26 @@ def explain(
     predictions = scorer.table(manifest, store, attributes=())
     paths = dict(zip(manifest.frame["sample_id"], manifest.frame["path"], strict=True))
     cases = [Case.of_row(row, paths) for row in predictions.to_dict("records") if finding in (None, row["finding"])]
-    write_explanations(out, Explainer(scorer, store, chosen), cases, limits, sanity, manifest.slices)
+    explainer = Explainer(scorer, store, chosen)
+    write_explanations(out, explainer, cases, limits, sanity, manifest.slices, dicom=dicom)
+    if not store.stacks:  # a series has no one image that places could lie in
+        write_localisation(out, localise(explainer, _not_learnt_from(run, manifest), _boxes(sources), limits))
     # Apart from the maps, which are passed on: a path may name a patient.
     write_table(manifest.frame[["sample_id", "path"]], out / "files.csv")
     for sample, path in zip(manifest.frame["sample_id"].head(_SHOWN), manifest.frame["path"].head(_SHOWN), strict=True):
         say(f"  {Path(path).name}: {sample}_*.png")
     return Explained(len(cases), chosen.name, bool(sanity["passed"]))
+
+
+def _not_learnt_from(run: RunLayout, manifest: Manifest) -> Manifest:
+    """A manifest without the samples of the run's train split, on which maps look better than they are."""
+    learnt = read_manifest(run.manifest).of_split(Split.TRAIN).frame["sample_id"]
+    return keep_samples(manifest, manifest.frame["sample_id"][~manifest.frame["sample_id"].isin(learnt)])
+
+
+def _boxes(sources: Sequence[str]) -> pd.DataFrame | None:
+    first = Path(sources[0])
+    return read_boxes(first) if len(sources) == 1 and first.suffix in TABLES else None
 
 
 def _checked(run: RunLayout, scorer: Scorer, method: Method) -> tuple[dict[str, float], dict[str, Any]]:
@@ -99,14 +119,24 @@ def _checked(run: RunLayout, scorer: Scorer, method: Method) -> tuple[dict[str, 
         RunError: None of its images is there any more.
     """
     say(f"{method.name} is not the run's own method: its scale and sanity are found on the run's calibrate split first")
-    manifest = read_manifest(run.manifest).of_split(Split.CALIBRATE)
+    everything = read_manifest(run.manifest)
+    train = everything.of_split(Split.TRAIN).frame["sample_id"].head(CONTROL_IMAGES)
+    manifest = keep_samples(everything, [*everything.of_split(Split.CALIBRATE).frame["sample_id"], *train])
     try:
         store, gone = prepare(manifest, scorer.bundle.preprocessing)
     except ManifestError as error:
-        raise RunError(
-            f"{run.manifest}: none of the run's calibrate images can be read any more, and {method.name} must be checked on "
-            "them. Leave out --method, or put the images back."
-        ) from error
+        raise RunError(_gone(run, method)) from error
     report_exclusions(gone)
-    explainer, samples = Explainer(scorer.embedded(store), store, method), store.sample_ids
-    return reference_limits(explainer, samples), check_sanity(explainer, samples)
+    manifest = keep_samples(manifest, store.sample_ids)
+    calibrate = manifest.of_split(Split.CALIBRATE).frame["sample_id"].tolist()
+    if not calibrate:
+        raise RunError(_gone(run, method))
+    explainer = Explainer(scorer.embedded(store), store, method)
+    return reference_limits(explainer, calibrate), check_sanity(explainer, manifest)
+
+
+def _gone(run: RunLayout, method: Method) -> str:
+    return (
+        f"{run.manifest}: none of the run's calibrate images can be read any more, and {method.name} must be checked on "
+        "them. Leave out --method, or put the images back."
+    )

@@ -14,14 +14,15 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from medclassify.audit import ExplainedCase
-from medclassify.dicom import read_image
+from medclassify.dicom import SaliencyPicture, read_image, write_saliency
 from medclassify.display import ct_channels, overlay, png_bytes
+from medclassify.errors import UnsupportedImageError
 from medclassify.records import Preprocessing
 from medclassify.runs import RunLayout, atomic_path, write_json
-from medclassify.workflows.console import progress
+from medclassify.workflows.console import progress, warn
 from medclassify.workflows.explainer import Explainer
 
-_REPORT_SIDE = 512
+_REPORT_SIDE, _CAPTURE_SIDE = 512, 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +88,7 @@ def write_explanations(
     limits: Mapping[str, float],
     sanity: Mapping[str, Any] | None,
     slices: pd.DataFrame | None = None,
+    dicom: bool = False,
 ) -> list[ExplainedCase]:
     """Writes overlays (PNG), raw maps (NPZ, in the image's own rows and columns), and ``index.json`` last.
 
@@ -100,6 +102,7 @@ def write_explanations(
         limits: Full colour, by finding.
         sanity: The sanity check's result, or None where it was not run.
         slices: Where samples are series: the manifest's slices, which know the slices' files.
+        dicom: Also write each map as DICOM into ``dicom/``; images that are not DICOM are counted, and warned of.
 
     Returns:
         The cases as the report shows them.
@@ -107,20 +110,24 @@ def write_explanations(
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     preprocessing, method = explainer.scorer.bundle.preprocessing, explainer.method
-    entries, shown = [], []
+    entries, shown, foreign = [], [], []
     with progress("explaining") as move:
         for seen in _maps_of(explainer, cases, slices):
             case, raw = seen.case, seen.saliency
             name = f"{case.sample_id}_{_file_name(case.finding)}"
             with atomic_path(folder / f"{name}.npz") as temporary:
                 np.savez_compressed(temporary, saliency=raw, **cast(Any, seen.of_slices))
-            picture = _overlay(seen.path, raw, limits[case.finding], preprocessing)
+            picture = png_bytes(_overlay(seen.path, raw, limits[case.finding], preprocessing))
             with atomic_path(folder / f"{name}.png") as temporary:
                 temporary.write_bytes(picture)
             entry = {"sample_id": case.sample_id, "finding": case.finding, "file": f"{name}.npz"}
             entries.append({**entry, "layer": method.layer, "score": case.logit, **seen.facts})
             shown.append(ExplainedCase(case.sample_id, case.finding, case.target, case.probability, case.threshold, picture))
+            if dicom:
+                foreign += _as_dicom(folder / "dicom" / name, explainer, seen, limits[case.finding], sanity)
             move(len(shown), len(cases))
+    if foreign:
+        warn(f"{len(foreign)} maps not written as DICOM (first: {foreign[0]})")
     write_json(folder / "sanity.json", sanity)
     write_json(folder / "index.json", {"method": method.name, "limit": dict(limits), "sanity": sanity, "cases": entries})
     return shown
@@ -173,15 +180,47 @@ def stored_cases(run: RunLayout) -> list[ExplainedCase]:
     return shown
 
 
-def _overlay(path: str, raw: NDArray[np.float32], limit: float, preprocessing: Preprocessing) -> bytes:
+def _overlay(
+    path: str, raw: NDArray[np.float32], limit: float, preprocessing: Preprocessing, longest: int = _REPORT_SIDE
+) -> NDArray[np.uint8]:
     if preprocessing.ct_windows:
         pixels = ct_channels(read_image(path, window="none").pixels, preprocessing.ct_windows[:1])[0]
     else:
         pixels = read_image(path, window=cast(Any, preprocessing.window)).pixels
-    scale = min(1.0, _REPORT_SIDE / max(pixels.shape))
+    scale = min(1.0, longest / max(pixels.shape))
     size = (max(1, round(pixels.shape[1] * scale)), max(1, round(pixels.shape[0] * scale)))
     small = [cv2.resize(array, size, interpolation=cv2.INTER_AREA).astype(np.float32) for array in (pixels, raw)]
-    return png_bytes(overlay(small[0], small[1], limit=limit or 1.0, opacity=0.5))
+    return overlay(small[0], small[1], limit=limit or 1.0, opacity=0.5)
+
+
+def _as_dicom(
+    stem: Path,
+    explainer: Explainer,
+    seen: "_Seen",
+    limit: float,
+    sanity: Mapping[str, Any] | None,
+) -> list[str]:
+    """Writes one case as DICOM; what kept it from that, in words, where something did."""
+    bundle, method = explainer.scorer.bundle, explainer.method.name
+    case, raw = seen.case, seen.saliency
+    call = "called" if case.probability >= case.threshold else "not called"
+    verdict = sanity_words(sanity, case.finding)
+    text = f"{case.finding}: {call}, probability {case.probability:.3f}. Saliency by {method}, {verdict}"
+    picture = _overlay(seen.path, raw, limit, bundle.preprocessing, _CAPTURE_SIDE)
+    try:
+        write_saliency(seen.path, stem, SaliencyPicture(case.finding, method, raw, limit, picture, text, bundle.fingerprint))
+    except UnsupportedImageError as error:
+        return [str(error)]
+    return []
+
+
+def sanity_words(sanity: Mapping[str, Any] | None, finding: str) -> str:
+    """The verdict on a method's maps of a finding, in a few words: no map goes without it."""
+    if sanity is None:
+        return "sanity check NOT RUN"
+    own = sanity.get("findings", {}).get(finding, {})
+    passed = sanity.get("passed") is True and own.get("passed", True) is True
+    return "sanity check passed" if passed else "sanity check FAILED: do not read it as evidence"
 
 
 def _file_name(finding: str) -> str:

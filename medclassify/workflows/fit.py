@@ -4,13 +4,11 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
-from medclassify.audit import AuditResult, ExplainedCase, write_audit
-from medclassify.config import Config, ExplainConfig, config_to_yaml
-from medclassify.explain import saliency_method
+from medclassify.audit import AuditResult, write_audit
+from medclassify.config import Config, config_to_yaml
 from medclassify.manifest import (
     keep_boxes,
     keep_samples,
@@ -30,17 +28,14 @@ from medclassify.workflows.checks import require_data
 from medclassify.workflows.consent import without_ids
 from medclassify.workflows.console import progress, say, warn
 from medclassify.workflows.dataset import Dataset, make_dataset, preprocessing_for, with_attributes
-from medclassify.workflows.explainer import Explainer
-from medclassify.workflows.explanations import choose_cases, write_explanations
+from medclassify.workflows.explain_run import explain_run
 from medclassify.workflows.index import PHANTOM, Indexed, index_data
 from medclassify.workflows.learning import calibrated, learn, start_network
-from medclassify.workflows.method_checks import check_sanity, reference_limits
 from medclassify.workflows.mitigation import require_attribute
 from medclassify.workflows.probes import attribute_probes
 from medclassify.workflows.ranks import Call, Leader, crowding, follow, leading, roll_call
 from medclassify.workflows.reporting import audit_options, metrics_json, report_facts
 from medclassify.workflows.run_folder import new_run, stage, unfinished_run
-from medclassify.workflows.scoring import Scorer
 from medclassify.workflows.series import found_slices, learn_series
 
 
@@ -132,12 +127,12 @@ def _lead(config: Config, config_path: Path, leader: Leader, resume: bool) -> Fi
         test = predictions[predictions["split"] == Split.TEST].reset_index(drop=True)
         found = found_slices(scorer, dataset)
     with stage("explaining", run):
-        shown, sanity = _explain(run, scorer, dataset, test, config.explain)
+        explanations = explain_run(run, scorer, dataset, test, keep_boxes(indexed.boxes, dataset.manifest), config)
     with stage("auditing", run):
         options, frozen = audit_options(config), call.pretrained
         lots = {"bootstrap": options["bootstrap"], "seed": options["seed"]}
         probes, why_none = attribute_probes(scorer, dataset, learnt, attributes, pretrained=frozen, **lots)
-        facts = report_facts(config, dataset, weights, learnt, scorer, shown, sanity, attributes)
+        facts = report_facts(config, dataset, weights, learnt, scorer, explanations, attributes)
         facts = replace(facts, probes=probes, probes_note=why_none)
         with progress("resampling patients") as move:
             audit = write_audit(run.audit, test, facts, attributes=attributes, **options, progress=move)
@@ -160,15 +155,3 @@ def _write_inputs(run: RunLayout, config: Config, dataset: Dataset, boxes: pd.Da
         write_exclusions(run.exclusions, dataset.exclusions)
     write_json(run.leakage, dataset.leakage.to_json())
     write_text(run.config, config_to_yaml(config))
-
-
-def _explain(
-    run: RunLayout, scorer: Scorer, dataset: Dataset, test: pd.DataFrame, settings: ExplainConfig
-) -> tuple[list[ExplainedCase], dict[str, Any]]:
-    reference = dataset.manifest.of_split(Split.CALIBRATE).frame["sample_id"].tolist()
-    paths = dict(zip(dataset.manifest.frame["sample_id"], dataset.manifest.frame["path"], strict=True))
-    explainer = Explainer(scorer, dataset.store, saliency_method(settings.method))
-    sanity = check_sanity(explainer, reference)
-    cases = choose_cases(test, paths, settings.samples)
-    limits = reference_limits(explainer, reference)
-    return write_explanations(run.explain, explainer, cases, limits, sanity, dataset.manifest.slices), sanity

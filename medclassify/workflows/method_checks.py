@@ -3,11 +3,29 @@
 from collections.abc import Sequence
 from typing import Any
 
-from medclassify.explain import cascading_randomisation, saliency_limit
-from medclassify.explain.randomisation import LARGEST_CORRELATION
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from medclassify.explain import (
+    Faithfulness,
+    Resemblance,
+    SanityVerdict,
+    cascading_randomisation,
+    faithfulness,
+    label_resemblance,
+    saliency_limit,
+    train_on_shuffled_labels,
+)
+from medclassify.manifest import Manifest
+from medclassify.metrics import auroc
+from medclassify.records import Estimate, Split, Status
+from medclassify.workflows.console import say, warn
 from medclassify.workflows.explainer import Explainer
 
-_REFERENCE_IMAGES, _SANITY_IMAGES = 256, 12
+CONTROL_IMAGES = 192
+_FEWEST_CONTROL_IMAGES = 16
+_REFERENCE_IMAGES, _SANITY_IMAGES, _FAITHFUL_MAPS = 256, 12, 24
 _COSTLY_REFERENCE, _COSTLY_SANITY = 16, 3
 
 
@@ -18,17 +36,73 @@ def reference_limits(explainer: Explainer, sample_ids: Sequence[str]) -> dict[st
     return dict(zip(explainer.findings, map(float, limits), strict=True))
 
 
-def check_sanity(explainer: Explainer, sample_ids: Sequence[str]) -> dict[str, Any]:
-    """Runs cascading weight randomisation on a dozen samples."""
+def check_sanity(explainer: Explainer, manifest: Manifest, seed: int = 0) -> dict[str, Any]:
+    """Runs every check of a method on a model, says what failed, and gives the verdict as JSON.
+
+    Args:
+        explainer: The model, its images and the method.
+        manifest: Samples of the train and calibrate splits, with labels; others are not looked at.
+        seed: Of all that is drawn.
+    """
+    calibrate = manifest.of_split(Split.CALIBRATE)
     count = _COSTLY_SANITY if explainer.method.costly else _SANITY_IMAGES
-    images = next(explainer.inputs(list(sample_ids)[:count]))
-    found = cascading_randomisation(explainer.scorer.bundle.network, images, range(len(explainer.findings)), explainer.method)
-    return {
-        "method": explainer.method.name,
-        "stages": list(found.stages),
-        "rank_correlation": list(found.rank_correlation),
-        "ssim": list(found.ssim),
-        "n_maps": found.n_maps,
-        "rule": f"mean |rank correlation| with everything randomised must be at most {LARGEST_CORRELATION}",
-        "passed": found.passed,
-    }
+    network, findings = explainer.scorer.bundle.network, range(len(explainer.findings))
+    samples = calibrate.frame["sample_id"].tolist()
+    images = next(explainer.inputs(samples[:count]))
+    logits = explainer.scorer.logits(explainer.store, samples, "scoring calibrate split").logits
+    verdict = SanityVerdict(
+        method=explainer.method.name,
+        weights=cascading_randomisation(network, images, findings, explainer.method, seed),
+        labels=_shuffled_labels(explainer, manifest.of_split(Split.TRAIN), images, seed),
+        faithful=_faithfulness(explainer, calibrate, logits, seed),
+        auroc=_aurocs(explainer, calibrate, logits),
+    )
+    for reason in verdict.reasons:
+        warn(f"saliency maps by {verdict.method}: {reason}")
+    if verdict.passed:
+        say(f"  saliency maps by {verdict.method}: every check passed")
+    return verdict.to_json()
+
+
+def _shuffled_labels(explainer: Explainer, train: Manifest, images: torch.Tensor, seed: int) -> Resemblance | None:
+    drawn = np.sort(np.random.default_rng(seed).permutation(len(train))[:CONTROL_IMAGES])
+    targets, mask = train.targets()
+    if mask[drawn].any(axis=1).sum() < _FEWEST_CONTROL_IMAGES:
+        return None
+    network, samples = explainer.scorer.bundle.network, train.frame["sample_id"].iloc[drawn].tolist()
+    control, loss = train_on_shuffled_labels(network, explainer.inputs(samples), targets[drawn], mask[drawn], seed)
+    note = f"{len(drawn)} training images, last loss {loss:.3f} (0.693 is not knowing)"
+    return label_resemblance(network, control, images, range(len(explainer.findings)), explainer.method, note)
+
+
+def _faithfulness(explainer: Explainer, calibrate: Manifest, logits: NDArray[np.float64], seed: int) -> Faithfulness | None:
+    """On images that show a finding, the most positive logits first, an equal share a finding."""
+    targets, mask = calibrate.targets()
+    samples, patients = calibrate.frame["sample_id"].to_numpy(), calibrate.frame["patient_id"].astype(str).to_numpy()
+    rows, chosen, maps = [], [], []
+    share = max(1, _FAITHFUL_MAPS // len(explainer.findings))
+    for number, finding in enumerate(explainer.findings):
+        shown = np.flatnonzero((targets[:, number] == 1) & mask[:, number])
+        best = shown[np.argsort(-logits[shown, number], kind="stable")][:share]
+        if best.size and len(rows) < _FAITHFUL_MAPS:
+            maps.append(explainer.maps(samples[best].tolist(), [finding])[:, 0])
+            rows += best.tolist()
+            chosen += [number] * best.size
+    if not rows:
+        return None
+    inputs = torch.cat(list(explainer.inputs(samples[rows].tolist())))
+    geometries = [explainer.store.geometry(int(row)) for row in explainer.pictures(samples[rows].tolist())]
+    found = torch.from_numpy(np.concatenate(maps))
+    return faithfulness(explainer.scorer.bundle.network, inputs, chosen, found, geometries, patients[rows].tolist(), seed)
+
+
+def _aurocs(explainer: Explainer, calibrate: Manifest, logits: NDArray[np.float64]) -> dict[str, Estimate]:
+    targets, mask = calibrate.targets()
+    patients, found = calibrate.frame["patient_id"].astype(str).to_numpy(), {}
+    for number, finding in enumerate(explainer.findings):
+        known = mask[:, number]
+        if known.any():
+            found[finding] = auroc(targets[known, number], logits[known, number], patients=patients[known])
+        else:
+            found[finding] = Estimate(None, None, None, "", Status.NOT_ESTIMABLE, "not labelled")
+    return found

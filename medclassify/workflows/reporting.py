@@ -1,5 +1,6 @@
 """Gathers what a report and ``metrics.json`` say besides the statistics."""
 
+import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -8,7 +9,9 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from medclassify.audit import AuditResult, ExplainedCase, ReportFacts, describe_splits
+import pandas as pd
+
+from medclassify.audit import AuditResult, ReportFacts, describe_splits
 from medclassify.config import Config, config_to_yaml
 from medclassify.manifest import Manifest
 from medclassify.models import WeightsReport
@@ -16,6 +19,7 @@ from medclassify.training import TrainingResult
 from medclassify.workflows.consent import data_statements
 from medclassify.workflows.dataset import Dataset
 from medclassify.workflows.environment import code_commit, hardware, versions
+from medclassify.workflows.explain_run import Explanations
 from medclassify.workflows.index import PHANTOM
 from medclassify.workflows.learning import Learnt
 from medclassify.workflows.mitigation import mitigation_facts
@@ -31,8 +35,7 @@ def report_facts(
     weights: WeightsReport,
     learnt: Learnt,
     scorer: Scorer,
-    shown: Sequence[ExplainedCase],
-    sanity: dict[str, Any],
+    explanations: Explanations,
     attributes: Sequence[str],
 ) -> ReportFacts:
     """Everything the audit report prints that is not computed from the predictions."""
@@ -63,8 +66,10 @@ def report_facts(
         preprocessing=asdict(preprocessing),
         conformal=scorer.bundle.conformal or {},
         history=training.history if training else (),
-        explanations=shown,
-        sanity=sanity,
+        explanations=explanations.cases,
+        sanity=explanations.sanity,
+        localisation=_records(explanations.localisation, attribute="all"),
+        shortcuts=_records(explanations.shortcuts),
         statements=config.audit.statements,
         provenance=provenance(config, dataset, weights, learnt, scorer),
         warnings=dataset.warnings,
@@ -92,6 +97,16 @@ def audit_options(config: Config) -> dict[str, Any]:
         "bootstrap": audit.bootstrap,
         "seed": config.seed_everything,
     }
+
+
+def _records(table: pd.DataFrame | None, **chosen: str) -> list[dict[str, Any]]:
+    """The rows of a table with these values as JSON values; blanks are None."""
+    if table is None:
+        return []
+    rows = table
+    for name, value in chosen.items():
+        rows = rows[rows[name] == value]
+    return json.loads(str(rows.to_json(orient="records", double_precision=6)))
 
 
 def shown_config(config: Config) -> dict[str, Any]:

@@ -26,6 +26,7 @@ PLANTED = [
     ),
     ("medclassify/audit/planted.py", "import torch", "medclassify.audit is not allowed to import torch"),
     ("medclassify/phantom/planted.py", "import pydicom", "medclassify.phantom.planted -> pydicom"),
+    ("medclassify/workflows/saliency_planted.py", "import highdicom", "medclassify.workflows.saliency_planted -> highdicom"),
     ("medclassify/workflows/planted.py", "import streamlit", "medclassify is not allowed to import streamlit"),
     ("app/planted.py", "import timm", "app is not allowed to import timm"),
     ("medclassify/utils/__init__.py", "", "medclassify.utils"),

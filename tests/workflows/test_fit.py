@@ -25,6 +25,7 @@ def test_the_run_directory_is_the_contract(fitted: Fitted) -> None:
         *("config.yaml", "manifest.parquet", "exclusions.csv", "leakage.json", "checkpoints/last.ckpt", "logs/metrics.csv"),
         *("model/model.safetensors", "model/model.json", "predictions.parquet", "metrics.json", "provenance.json"),
         *("audit/report.html", "audit/estimates.csv", "audit/gaps.csv", "audit/audit.json", "explain/sanity.json"),
+        *("explain/localisation.csv", "explain/shortcuts.csv", "explain/shortcut_cases.csv", "explain/neighbours.parquet"),
     ]
     assert [name for name in promised if not (run / name).is_file()] == []
     assert list((run / "logs").glob("events.out.tfevents*"))
@@ -167,8 +168,15 @@ def test_explain_writes_maps_in_the_images_own_geometry(fitted: Fitted, cli, tmp
     from medclassify.dicom import read_header
 
     image = sorted((phantom / "images").iterdir())[0]
-    done = cli("explain", fitted[0], image, "--out", tmp_path / "maps", "--finding", "effusion", cwd=tmp_path)
+    words = ("--finding", "effusion", "--dicom")
+    done = cli("explain", fitted[0], image, "--out", tmp_path / "maps", *words, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
+    assert "explanation sanity check of this model by grad_cam: " in done.stdout
+    objects = sorted((tmp_path / "maps" / "dicom").iterdir())
+    assert [path.name.split(".", 1)[1] for path in objects] == ["pr.dcm", "sc.dcm"]
+    assert {dcmread(path).StudyInstanceUID for path in objects} == {dcmread(image).StudyInstanceUID}
+    named = [path for path in (tmp_path / "maps").rglob("*") if path.is_file() and b"CANARY" in path.read_bytes()]
+    assert set(named) == set(objects)  # the study's own name, and nowhere else
     saliency = np.load(next((tmp_path / "maps").glob("*.npz")), allow_pickle=False)["saliency"]
     header = read_header(image)
     assert saliency.shape == (header.rows, header.columns) and saliency.dtype == np.float32
@@ -265,3 +273,23 @@ def test_no_personal_data_in_anything_written(fitted: Fitted, phantom: Path) -> 
 def test_help_has_a_worked_example(verb: str, cli, tmp_path: Path) -> None:
     done: subprocess.CompletedProcess[str] = cli(verb, "--help", cwd=tmp_path)
     assert done.returncode == 0 and f"example: medclassify {verb}" in done.stdout
+
+
+def test_explanations_are_checked_scored_and_have_similar_cases(fitted: Fitted) -> None:
+    run, output = fitted
+    sanity = json.loads((run / "explain" / "sanity.json").read_text())
+    assert sanity["method"] == "grad_cam" and sanity["passed"] is (not sanity["reasons"])
+    manifest = pd.read_parquet(run / "manifest.parquet").set_index("sample_id")
+    table = pd.read_csv(run / "explain" / "localisation.csv")
+    whole = table[table["attribute"] == "all"].set_index(["finding", "metric"])
+    test = manifest[manifest["split"] == "test"]
+    for finding in ("effusion", "nodule"):
+        assert whole.loc[(finding, "energy"), "n"] == (test[finding] == 1).sum()
+    assert set(table["attribute"]) == {"all", "sex", "age_band", "view", "site"}
+    assert "scoring maps against" in output and "chance" in output
+    near = pd.read_parquet(run / "explain" / "neighbours.parquet")
+    assert set(near["kind"]) == {"similar", "counter", "prototype"}
+    assert set(manifest.loc[near["neighbour_id"], "split"]) == {"train"}
+    assert set(near.loc[near["kind"] == "similar", "sample_id"]) == set(test.index)
+    report = (run / "audit" / "report.html").read_text()
+    assert "Maps against known places of the finding" in report and "Better than both?" in report

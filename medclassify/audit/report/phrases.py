@@ -95,25 +95,54 @@ def sanity(result: Mapping[str, Any] | None) -> dict[str, str]:
     if result.get("note"):
         detail = f"{detail} {result['note']}".strip()
     if result.get("passed"):
+        beyond = (
+            ", differ from those of a model that learnt shuffled labels, and move the logit more than random or centred maps do"
+            if result.get("labels")
+            else ""
+        )
         return {
             "state": "passed",
             "short": "maps depend on the weights",
             "title": "What is known of these maps:",
             "text": "they depend on the weights, for they change when those are randomised layer by layer (sanity check of "
-            f"Adebayo 2018). That does not say that they point at the finding. {detail}".strip(),
+            f"Adebayo 2018){beyond}. That does not say that they point at the finding. {detail}".strip(),
         }
+    reasons = result.get("reasons") or ["maps hardly change when the network’s weights are randomised"]
     return {
         "state": "failed",
         "short": "run, FAILED",
         "title": "The explanation sanity check was run and FAILED.",
-        "text": "The maps hardly change when the network’s weights are randomised; they must not be read as explanations. "
-        + detail,
+        "text": f"They must not be read as explanations: {'; '.join(reasons)}. {detail}".strip(),
     }
 
 
 def criterion(text: str) -> str:
     """How a threshold was chosen: ``sensitivity >= 0.90`` as ``sensitivity ≥ 0.90``."""
     return with_signs(text.replace(">=", "≥").replace("<=", "≤"))
+
+
+def findings_sanity(result: Mapping[str, Any] | None) -> dict[str, list[str]]:
+    """Finding → why its maps must not be read, one line each; findings whose maps held are left out."""
+    own = (result or {}).get("findings") or {}
+    return {
+        finding: [f"{finding}: {reason}." for reason in found["reasons"]]
+        for finding, found in own.items()
+        if found.get("reasons")
+    }
+
+
+ZONES = {"outside": "outside the body", "border": "at the border", "text": "at letters or markers"}
+"""Parts of an image that hold no anatomy, in words."""
+
+
+def alarm_lines(shortcuts: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What the shortcut watch alarms of, one line each."""
+    return [
+        f"{row['finding']}: saliency gathers {ZONES[row['zone']]}, {row['lift']:.1f} times its share of the area. "
+        "Look for a shortcut."
+        for row in shortcuts
+        if row.get("alarm")
+    ]
 
 
 def statement_title(name: str) -> str:

@@ -151,7 +151,9 @@ def warnings(result: AuditResult, facts: ReportFacts) -> list[str]:
     if facts.leakage and not facts.leakage.get("clean", True):
         lines.append("Patients or images stand in two splits; see Data.")
     if facts.sanity is not None and not facts.sanity.get("passed", False):
-        lines.append("The explanation sanity check failed: the saliency maps do not depend on what the network learnt.")
+        reasons = "; ".join(facts.sanity.get("reasons") or ["the saliency maps do not depend on what the network learnt"])
+        lines.append(f"The explanation sanity check failed: {reasons}.")
+    lines += [f"Shortcut watch: {line}" for line in phrases.alarm_lines(facts.shortcuts)]
     lines += _confounding_lines(result)
     lines += _miscalibrated_lines(result)
     for point in facts.operating_points:

@@ -16,6 +16,9 @@ def _explain_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="a new folder for overlays and raw maps")
     parser.add_argument("--finding", metavar="NAME", help="one finding; all when left out")
     parser.add_argument("--method", choices=get_args(SaliencyMethod), help="a saliency method; the run's own when left out")
+    parser.add_argument(
+        "--dicom", action="store_true", help="also as DICOM in the studies of the images, which name their patients (dicom/)"
+    )
     exclude_patients_argument(parser)
 
 
@@ -29,7 +32,13 @@ def _explain(arguments: argparse.Namespace, overrides: Sequence[str]) -> None:
     from medclassify.workflows.explain import explain
 
     done = explain(
-        arguments.run, arguments.sources, arguments.out, arguments.finding, arguments.method, arguments.exclude_patients
+        arguments.run,
+        arguments.sources,
+        arguments.out,
+        arguments.finding,
+        arguments.method,
+        arguments.exclude_patients,
+        arguments.dicom,
     )
     verdict = "passed" if done.passed else "FAILED - do not read these maps as evidence"
     print(f"explanation sanity check of this model by {done.method}: {verdict}")

@@ -228,6 +228,54 @@ def stated_part(page: Page) -> str:
     return page.text[page.text.rindex("What only a person can state") : page.text.rindex("Reporting items and their sources")]
 
 
+def checked(**changed) -> dict:
+    found = {
+        "passed": True,
+        "method": "grad_cam",
+        "reasons": [],
+        "rank_correlation": [0.2],
+        "labels": {"rank_correlation": 0.2},
+    }
+    return found | {"findings": {"Effusion": {"passed": True, "reasons": []}}} | changed
+
+
+PLACES = {
+    "finding": "Effusion", "attribute": "all", "subgroup": "all", "metric": "energy", "n": 40, "n_patients": 31,
+    "estimate": 0.42, "ci_low": 0.33, "ci_high": 0.51, "status": "ok", "chance": 0.11, "above_chance_low": 0.2,
+    "other_image": 0.25, "above_other_low": 0.05, "note": "",
+}  # fmt: skip
+ZONE = {
+    "finding": "Effusion", "zone": "text", "n": 20, "n_patients": 18, "share": 0.08, "area": 0.01, "lift": 8.0, "lift_low": 5.0,
+    "lift_high": 11.0, "alarm": True, "note": "",
+}  # fmt: skip
+
+
+def test_a_finding_whose_maps_failed_is_named_and_a_method_says_why(make_predictions, write) -> None:
+    predictions, case = make_predictions(100, findings=("Effusion",)), ExplainedCase("s7", "Effusion", 0, 0.9, 0.3, png())
+    why = "the model is not shown to tell this finding on the calibrate split (n_pos=2)"
+    sanity = checked(findings={"Effusion": {"passed": False, "reasons": [why]}})
+    text = write(predictions, full_facts(explanations=(case,), sanity=sanity)).text
+    assert "Do not read the maps of these findings:" in text and f"Effusion: {why}." in text
+    assert "FAILED for this finding" in text
+    failed = checked(passed=False, reasons=["maps are much like those of a model that learnt shuffled labels"])
+    text = write(predictions, full_facts(explanations=(case,), sanity=failed)).text
+    assert text.count("maps are much like those of a model that learnt shuffled labels") == 2  # at the top and beside the maps
+    held = write(predictions, full_facts(explanations=(case,), sanity=checked())).text
+    assert "Do not read" not in held and "differ from those of a model that learnt shuffled labels" in held
+
+
+def test_localisation_and_shortcuts_stand_beside_chance(make_predictions, write) -> None:
+    predictions, case = make_predictions(100, findings=("Effusion",)), ExplainedCase("s7", "Effusion", 0, 0.9, 0.3, png())
+    facts = full_facts(explanations=(case,), sanity=checked(), localisation=(PLACES,), shortcuts=(ZONE,))
+    text = write(predictions, facts).text
+    assert ".420 (.330–.510)" in text and ".110" in text and ".250" in text and "✓ shown" in text
+    assert text.count("Effusion: saliency gathers at letters or markers, 8.0 times its share of the area.") == 2
+    quiet = {**ZONE, "alarm": False, "lift": 0.5, "lift_low": 0.3, "lift_high": 0.8}
+    few = {**PLACES, "status": "not_estimable", "estimate": None, "note": "3 patients"}
+    text = write(predictions, full_facts(explanations=(case,), sanity=checked(), localisation=(few,), shortcuts=(quiet,))).text
+    assert "not estimable (3 patients)" in text and "saliency gathers" not in text and "✓ quiet" in text
+
+
 def test_what_nobody_stated_is_not_provided(make_predictions, write) -> None:
     predictions = make_predictions(100, findings=("Effusion",))
     assert stated_part(write(predictions, full_facts())).count("NOT PROVIDED") == 8

@@ -129,3 +129,30 @@ def test_a_run_without_the_hash_of_its_model_is_refused(run: Path) -> None:
     (run / "provenance.json").write_text(json.dumps({"files": {}}))
     with pytest.raises(ReviewError, match=r"no model_sha256"):
         open_review_run(run)
+
+
+def test_a_maps_verdict_is_the_methods_and_the_findings(run: Path) -> None:
+    index = json.loads((run / "explain" / "index.json").read_text())
+    explanations = open_review_run(run).explanations
+    assert explanations.verdict("effusion") == (None, ("sanity check not run",)) and explanations.method == "grad_cam"
+    own = {"effusion": {"passed": False, "reasons": ["not told"]}, "nodule": {"passed": True, "reasons": []}}
+    write_index(run, {**index, "method": "occlusion", "sanity": {"passed": True, "reasons": [], "findings": own}})
+    explanations = open_review_run(run).explanations
+    assert explanations.method == "occlusion"
+    assert explanations.verdict("nodule") == (True, ()) and explanations.verdict("effusion") == (False, ("not told",))
+    write_index(run, {**index, "sanity": {"passed": False, "reasons": ["like random weights"], "findings": own}})
+    assert open_review_run(run).explanations.verdict("nodule") == (False, ("like random weights",))
+
+
+def test_similar_cases_are_those_of_the_sample_and_the_prototypes(run: Path) -> None:
+    explanations = open_review_run(run).explanations
+    assert explanations.neighbours("a").empty
+    rows = [("a", "similar", "", 1, "t1"), ("b", "similar", "", 1, "t2"), ("", "prototype", "effusion", 1, "t3")]
+    table = pd.DataFrame(rows, columns=["sample_id", "kind", "finding", "rank", "neighbour_id"]).assign(
+        distance=0.1, labels="none"
+    )
+    table.to_parquet(run / "explain" / "neighbours.parquet")
+    assert explanations.neighbours("a")["neighbour_id"].tolist() == ["t1", "t3"]
+    (run / "explain" / "neighbours.parquet").write_bytes(b"no")
+    with pytest.raises(ReviewError, match=r"neighbours.parquet: not a file of similar cases"):
+        explanations.neighbours("a")
