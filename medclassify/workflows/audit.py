@@ -150,6 +150,8 @@ def _without(facts: ReportFacts, run: RunLayout, withdrawn: Withdrawn, kept: set
     return replace(
         facts,
         explanations=[case for case in facts.explanations if case.sample_id in kept],
+        localisation=(),  # sums over everyone: without the maps they cannot be made again for the rest
+        shortcuts=(),
         exclusions={**facts.exclusions, PATIENT_EXCLUDED: facts.exclusions.get(PATIENT_EXCLUDED, 0) + len(left_out)},
         data={**facts.data, "excluded_from_this_audit": excluded_patients(left_out)},
         **describe_splits(rest.frame, rest.findings, tuple(facts.demographics)),
