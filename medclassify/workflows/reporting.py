@@ -115,6 +115,7 @@ def shown_config(config: Config) -> dict[str, Any]:
     for part, key in ((shown["data"], "source"), (shown["data"], "labels"), (shown, "run_dir")):
         if part[key] and part[key] != PHANTOM:
             part[key] = f"{'a folder' if not Path(part[key]).suffix else f'a {Path(part[key]).suffix} file'} (see config.yaml)"
+    shown["model"]["weights"] = Path(shown["model"]["weights"]).name  # a word such as imagenet stays as it is
     return shown
 
 
