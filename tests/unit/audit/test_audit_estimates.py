@@ -17,14 +17,16 @@ METRICS = {
     "auroc", "auprc", "sensitivity", "specificity", "ppv", "npv", "fnr", "fpr", "brier", "ece", "calibration_intercept",
     "calibration_slope", "oe_ratio",
 }  # fmt: skip
+CROSSED = {"bpsn_auroc", "bnsp_auroc"}
+"""Of subgroups alone."""
 
 
 def test_the_table_has_the_contracts_columns_and_metrics(make_predictions) -> None:
     frame = estimates_frame(estimate_table(make_predictions(300), attributes=["sex"], bootstrap=100))
     assert list(frame.columns) == CONTRACT
-    assert set(frame["metric"]) == METRICS
+    assert set(frame["metric"]) == METRICS | CROSSED
     assert set(frame["subgroup"]) == {"all", "F", "M"}
-    assert len(frame) == 2 * 3 * len(METRICS)
+    assert len(frame) == 2 * (3 * len(METRICS) + 2 * len(CROSSED))
 
 
 def test_subgroup_estimates_are_those_of_its_rows_alone(make_predictions) -> None:
@@ -69,7 +71,7 @@ def test_a_group_without_labels_has_rows_too(make_predictions) -> None:
     predictions = make_predictions(200)
     predictions.loc[predictions["sex"] == "F", "target"] = -1
     rows = [row for row in estimate_table(predictions, attributes=["sex"], bootstrap=100) if row.subgroup == "F"]
-    assert {row.metric for row in rows} == METRICS
+    assert {row.metric for row in rows} == METRICS | CROSSED
     assert all(row.estimate.status is Status.NOT_ESTIMABLE and row.n == 0 for row in rows)
 
 
