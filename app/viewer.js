@@ -73,7 +73,7 @@ class Viewer {
     this.mapper = make("div", "mapper", this.frame, { hidden: true });
     const label = make("label", "", this.mapper);
     this.mapOn = make("input", "", label, { type: "checkbox" });
-    make("span", "", label, { textContent: "Grad-CAM" });
+    this.method = make("span", "", label);
     this.mapOn.addEventListener("change", () => this.wantMap(this.mapOn.checked));
     this.opacity = make("input", "", this.mapper, { type: "range", min: 5, max: 100, step: 5, title: "Opacity", ariaLabel: "Opacity" });
     this.opacity.value = this.kept.opacity ?? 50;
@@ -122,6 +122,7 @@ class Viewer {
     if (data.overlay) {
       this.mapOn.checked = data.overlay.on;
       this.mapOn.disabled = !data.overlay.stored;
+      this.method.textContent = data.overlay.method;
       this.sanity.textContent = data.overlay.says;
       this.sanity.dataset.tone = data.overlay.tone;
     }

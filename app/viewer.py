@@ -23,6 +23,7 @@ _VIEWER = v2.component(
     js=(_FOLDER / "viewer.js").read_text(encoding="utf-8"),
     css=(_FOLDER / "viewer.css").read_text(encoding="utf-8"),
 )
+_METHODS = {"grad_cam": "Grad-CAM", "grad_cam_plus_plus": "Grad-CAM++"}
 _EVENTS = ("mark", "unmark", "overlay", "slices", "full")
 Heard = Callable[[Mapping[str, Any]], None]
 
@@ -65,7 +66,7 @@ def show_viewer(
         title: Words on the image, for one that stands beside the sample's own.
     """
     path, _ = run.original(sample_id)
-    key = "other" if title else "viewer"  # one viewer for all samples: it need not be made anew for each
+    key = f"other/{title}" if title else "viewer"  # one viewer for all samples: it need not be made anew for each
     try:
         stack = stack_of(run, sample_id)
         with st.container(key=f"{session.HIDDEN}{key}"):
@@ -133,8 +134,17 @@ def _send_slices(stack: Stack, viewer: str) -> None:
 def _send_map(run: ReviewRun, sample_id: str, finding: str, image: Pixels) -> dict[str, Any]:
     stored = (sample_id, finding) in run.explanations
     wanted = stored and bool(st.session_state.get(session.OVERLAY))
-    says, tone = _sanity(run) if stored else ("no Grad-CAM map is stored for this finding", "")
-    facts: dict[str, Any] = {"stored": stored, "on": wanted, "key": None, "says": says, "tone": tone, "layer": ""}
+    method = _METHODS.get(run.explanations.method, run.explanations.method.replace("_", " "))
+    says, tone = _sanity(run, finding) if stored else (f"no {method} map is stored for this finding", "")
+    facts: dict[str, Any] = {
+        "method": method,
+        "stored": stored,
+        "on": wanted,
+        "key": None,
+        "says": says,
+        "tone": tone,
+        "layer": "",
+    }
     if not wanted:
         return facts
     try:
@@ -148,16 +158,13 @@ def _send_map(run: ReviewRun, sample_id: str, finding: str, image: Pixels) -> di
     return {**facts, "key": key, "layer": saliency.layer}
 
 
-def _sanity(run: ReviewRun) -> tuple[str, str]:
-    sanity = run.explanations.sanity
-    if sanity is None:
+def _sanity(run: ReviewRun, finding: str) -> tuple[str, str]:
+    passed, reasons = run.explanations.verdict(finding)
+    if passed is None:
         return "sanity check not run", ""
-    if sanity.get("passed") is True:
+    if passed:
         return "sanity check passed", "good"
-    return (
-        "SANITY CHECK FAILED: the maps stay much the same when the weights are random; they say little about the model",
-        "bad",
-    )
+    return "; ".join(("SANITY CHECK FAILED: the map says little about the model", *reasons)), "bad"
 
 
 def _hear(event: str, value: Any, sample_id: str, viewer: str, marking: Marking) -> None:

@@ -375,6 +375,31 @@ def test_the_case_says_what_speaks_against_the_answer(build_run, open_page: Open
     assert said.count("conformal set: absent") == 4
 
 
+def test_similar_cases_are_shown_after_the_reveal_and_that_they_were(build_run, open_page: Open) -> None:
+    run = build_run()
+    pd.DataFrame(
+        [
+            (SAMPLE, "similar", "", 1, "sample-001", 0.5, "nodule"),
+            (SAMPLE, "counter", "effusion", 1, "sample-002", 0.9, "<b>x</b>"),
+            (SAMPLE, "counter", "nodule", 1, "sample-003", 0.9, ""),
+            ("sample-009", "similar", "", 1, "sample-004", 0.1, ""),
+        ],
+        columns=["sample_id", "kind", "finding", "rank", "neighbour_id", "distance", "labels"],
+    ).to_parquet(run / "explain" / "neighbours.parquet")
+    assert "Similar" not in words(open_page(run, reader="Dr Ida", sample=SAMPLE))
+    page = press(at_the_answer(open_page, run), "effusion")
+    box = page.selectbox(key=f"similar/{SAMPLE}")
+    assert box.options == [
+        "Similar case 1 · nodule · distance 0.50",
+        "Nearest with the other label 1 · <b>x</b> · distance 0.90",
+    ]
+    assert "need not mean alike to you" in words(page)
+    box.select_index(1).run()
+    assert "Image of sample sample-002" in words(page)
+    press(page, "Accept the 5 not judged")
+    assert "similar" in desk_of(run).reading(named_reader("Dr Ida"), SAMPLE).shown
+
+
 def test_without_an_audit_the_case_says_so(build_run, open_page: Open) -> None:
     assert "This run has no audit" in words(at_the_answer(open_page, build_run()))
 
