@@ -7,6 +7,7 @@ from app import session
 from app.blind import RATINGS, words
 from app.case import IMAGE_HEIGHT, attributes_of, show_readings
 from app.draft import Draft, comment_field, marking
+from app.header import blind
 from app.limits import show_limits
 from app.second import show_findings
 from app.text import plain, tags
@@ -19,6 +20,12 @@ from medclassify.review import AdjudicationCase, Desk, answers
 def show_adjudication(desk: Desk, who: Identity, sample_id: str | None) -> None:
     """Shows what is in dispute, or one dispute."""
     session.show_message()
+    if blind(who):
+        st.info(
+            "Your account reads as well, and whoever reads stays blind to others' readings. Adjudicate with an account that "
+            "does not read."
+        )
+        return
     if sample_id is not None:
         _show_dispute(desk, who, sample_id)
         return

@@ -10,6 +10,7 @@ from app import session
 from app.blind import bare, show_first_read, show_locked, words
 from app.draft import Draft, marking
 from app.header import blind
+from app.identity import show_patient
 from app.limits import show_limits
 from app.originals import priors
 from app.second import choose_first, show_added, show_findings, show_history, show_verdict
@@ -64,7 +65,7 @@ def _show_reading(desk: Desk, who: Identity, reading: Reading, rows: pd.DataFram
     with picture:
         _show_images(desk, sample_id, marking(draft, run.findings, stored), finding=chosen or _any(items))
     with panel:
-        _show_facts(desk, rows)
+        _show_facts(desk, who, rows)
         if not revealed and draft:
             show_first_read(desk, who, reading, draft)
         elif not revealed:
@@ -99,7 +100,7 @@ def _show_for_others(desk: Desk, who: Identity, sample_id: str, rows: pd.DataFra
     with picture:
         _show_images(desk, sample_id, marking(None, desk.run.findings, stored), finding=finding)
     with panel:
-        _show_facts(desk, rows)
+        _show_facts(desk, who, rows)
         show_findings(desk, items, rows, finding, look)
         show_limits(desk.run, attributes_of(desk, rows), [item.finding for item in items], finding)
         show_similar(desk.run, sample_id, finding)
@@ -207,5 +208,6 @@ def attributes_of(desk: Desk, rows: pd.DataFrame) -> Mapping[str, str]:
     return {name: MISSING if pd.isna(row[name]) else str(row[name]) for name in desk.run.attributes}
 
 
-def _show_facts(desk: Desk, rows: pd.DataFrame) -> None:
+def _show_facts(desk: Desk, who: Identity, rows: pd.DataFrame) -> None:
     st.html(tags({**attributes_of(desk, rows), "split": str(rows.iloc[0]["split"])}))
+    show_patient(desk, who, str(rows.iloc[0]["sample_id"]))

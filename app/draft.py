@@ -7,6 +7,7 @@ from typing import Any
 
 import streamlit as st
 
+from app import session
 from app.viewer import Marking
 from medclassify.errors import MedclassifyError
 from medclassify.records import Answer, Identity, Mark, Presence
@@ -80,12 +81,12 @@ class Draft:
         return float(self._body["seconds"])
 
     def keep(self) -> None:
-        """Stores it as a draft; a store that fails now is told when the read is sent."""
+        """Stores it as a draft; that the store does not take it is said at once."""
         self.seconds()
         try:
             self._desk.keep_draft(self._who, self._sample, {key: self._body[key] for key in self._body if key != "since"})
-        except MedclassifyError:
-            st.session_state["draft_failed"] = True
+        except MedclassifyError as error:
+            session.say("failed", f"What you said is on this page alone: {error}")
 
     def sent(self, findings: list[str]) -> None:
         """Forgets what was sent of some findings; the clock begins anew."""

@@ -60,7 +60,7 @@ class Desk:
     def __init__(self, run: ReviewRun, store: ReviewStore, *, show_identity: bool = False) -> None:
         self.run = run
         self.store = store
-        self._identity_allowed = show_identity
+        self.identity_allowed = show_identity
         self._lock = threading.RLock()
         self._ledger = Ledger()
         self.samples = SampleIndex(run)
@@ -270,7 +270,7 @@ class Desk:
         Raises:
             NotAllowedError: The site has not turned it on.
         """
-        if not self._identity_allowed:
+        if not self.identity_allowed:
             raise NotAllowedError("patients' identities are not shown here. The site turns it on with: --show-phi")
         self.store.append("identity_shown", who.name, _signed(who), sample_id=sample_id, item=self.item(sample_id))
 

@@ -286,6 +286,31 @@ def test_what_was_typed_survives_a_lost_connection(build_run, open_page: Open) -
     assert "half a thought" not in words(open_page(run, reader="Dr Oz", sample=SAMPLE))
 
 
+def test_what_the_store_does_not_take_is_told_at_once(build_run, open_page: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = build_run()
+    page = open_page(run, reader="Dr Ida", sample=SAMPLE)
+    with sqlite3.connect(run / "reviews.sqlite") as database:
+        database.execute("ALTER TABLE drafts RENAME TO gone")
+    press(page, "Probably present")
+    assert "What you said is on this page alone" in words(page)
+    with sqlite3.connect(run / "reviews.sqlite") as database:
+        database.execute("ALTER TABLE gone RENAME TO drafts")
+    press(page, "Probably present")
+    assert "on this page alone" not in words(page)
+
+
+def test_the_patients_id_is_shown_where_the_site_has_turned_it_on_and_logged(build_run, open_page: Open) -> None:
+    run = build_run()
+    assert not [each for each in open_page(run, reader="Dr Ida", sample=SAMPLE).button if "patient's ID" in each.label]
+    page = open_page(run, "--show-phi", reader="Dr Ida", sample=SAMPLE)
+    assert "CANARY" not in words(page)
+    press(page, "Show the patient's ID")
+    assert "Patient ID: **CANARY-ID**" in words(page)
+    (event,) = [event for event in ReviewStore(run / "reviews.sqlite").events() if event.kind == "identity_shown"]
+    assert (event.reader, event.sample_id) == ("Dr Ida", SAMPLE)
+    assert "CANARY" not in event.body
+
+
 def test_a_second_window_that_is_behind_is_told(build_run, open_page: Open) -> None:
     run = build_run()
     page = open_page(run, reader="Dr Ida", sample=SAMPLE)
@@ -528,6 +553,18 @@ def test_readers_who_differ_are_settled_by_an_adjudicator(build_run, open_page: 
     adjudication = desk_of(run).ledger().adjudication(SAMPLE, desk_of(run).item(SAMPLE))
     assert adjudication is not None
     assert {(answer.presence, answer.confidence) for answer in adjudication.answers} == {(Presence.PRESENT, 70)}
+
+
+def test_an_adjudicator_who_also_reads_is_told_that_he_stays_blind(build_run, open_page: Open) -> None:
+    run = build_run()
+    accounts = Accounts(ReviewStore(run / "reviews.sqlite"))
+    accounts.add("Dr Both", {Role.READER, Role.ADJUDICATOR}, password=PASSWORD)
+    page = open_page(run, page="adjudication")
+    page.text_input[0].input("Dr Both")
+    page.text_input[1].input(PASSWORD)
+    press(page, "Sign in")
+    assert "whoever reads stays blind" in words(page)
+    assert "Nothing is in dispute" not in words(page)
 
 
 def test_statistics_monitoring_and_export_say_what_was_read(build_run, open_page: Open) -> None:
