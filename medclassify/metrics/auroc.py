@@ -58,7 +58,7 @@ def auroc(
     Example:
         >>> found = auroc([0] * 30 + [1] * 30, [*range(0, 30), *range(10, 40)])
         >>> f"{found.value:.3f} ({found.ci_low:.3f} to {found.ci_high:.3f}), {found.ci_method}"
-        '0.778 (0.644 to 0.871), logit-DeLong shrunk'
+        '0.778 (0.643 to 0.872), logit-DeLong shrunk'
     """
     if interval not in ("shrunk", "logit", "wald"):
         raise MetricError(f"interval must be 'shrunk', 'logit' or 'wald'; received {interval!r}.")

@@ -106,11 +106,11 @@ def test_one_ulp_moves_nothing_but_a_tie(metric, table):
 
 
 def test_every_public_function_of_labels_and_scores_is_in_the_table():
-    elsewhere = {  # of two groups, of two scores, of counts, of replicates; points of a curve; checks
-        "adjusted_p", "auprc_cells", "auprc_from", "auroc_covariance", "auroc_gap", "clopper_pearson", "corp_curve",
-        "cross_aurocs", "delong_paired", "delong_unpaired", "draw_patients", "equalised_odds_difference",
-        "expected_auroc_interval", "labelled",
-        "max_t", "newcombe_interval", "patient_codes", "percentiles", "rate_gaps", "reliability_bins", "replicate",
+    elsewhere = {  # of two groups, of two scores, of counts, of replicates, of readers; points of a curve; checks
+        "adjusted_p", "auprc_cells", "auprc_from", "auroc_covariance", "auroc_gap", "clopper_pearson", "cohen_kappa",
+        "corp_curve", "cross_aurocs", "delong_paired", "delong_unpaired", "draw_patients", "equalised_odds_difference",
+        "expected_auroc_interval", "fleiss_kappa", "gwet_ac1", "labelled", "max_t", "newcombe_interval",
+        "obuchowski_rockette", "patient_codes", "percentiles", "rate_gaps", "reader_study", "reliability_bins", "replicate",
         "replicate_each", "replicate_ratios", "roc_curve_points", "wilson", "worst_group_gap",
     }  # fmt: skip
     tested = {"auroc", "auprc", "hand_till", "brier", "brier_parts", "ece", "debiased_calibration_error", "oe_ratio"}

@@ -259,7 +259,9 @@ def test_a_finding_whose_maps_failed_is_named_and_a_method_says_why(make_predict
     assert "FAILED for this finding" in text
     failed = checked(passed=False, reasons=["maps are much like those of a model that learnt shuffled labels"])
     text = write(predictions, full_facts(explanations=(case,), sanity=failed)).text
-    assert text.count("maps are much like those of a model that learnt shuffled labels") == 2  # at the top and beside the maps
+    assert (
+        text.count("maps are much like those of a model that learnt shuffled labels") == 4
+    )  # check, warning, maps, reporting item
     held = write(predictions, full_facts(explanations=(case,), sanity=checked())).text
     assert "Do not read" not in held and "differ from those of a model that learnt shuffled labels" in held
 

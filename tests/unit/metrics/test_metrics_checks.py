@@ -116,7 +116,7 @@ def test_counts_below_their_least_are_refused():
 
 
 def test_an_unknown_way_is_refused_by_name():
-    with pytest.raises(MetricError, match="interval must be 'logit' or 'wald'; received 'bayes'"):
+    with pytest.raises(MetricError, match="interval must be 'shrunk', 'logit' or 'wald'; received 'bayes'"):
         metrics.auroc(Y, S, interval="bayes")  # type: ignore[arg-type]
     with pytest.raises(MetricError, match="binning must be 'width' or 'mass'; received 'height'"):
         metrics.ece(Y, np.array(S) / 20, binning="height")  # type: ignore[arg-type]
