@@ -25,6 +25,7 @@ class Case:
         batch: Images a step.
         steps: Steps an epoch.
         device: ``cpu`` or ``cuda``; in float32 or in bf16 where matrices are multiplied.
+        channels: Of the prepared images: 1, or 3 for windows of CT or neighbouring slices.
     """
 
     backbone: str
@@ -32,10 +33,12 @@ class Case:
     batch: int
     steps: int
     device: str = "cpu"
+    channels: int = 1
 
     def __str__(self) -> str:
         precision = "bf16-mixed" if self.device == "cuda" else "float32"
-        return f"{self.backbone}, {self.side} pixels, batch {self.batch}, {precision}, {self.steps} steps"
+        kind = "" if self.channels == 1 else f" of {self.channels} channels"
+        return f"{self.backbone}, {self.side} pixels{kind}, batch {self.batch}, {precision}, {self.steps} steps"
 
 
 def drawn(case: Case) -> PreparedDataset:
@@ -46,7 +49,7 @@ def drawn(case: Case) -> PreparedDataset:
 
     generator = np.random.default_rng(0)
     n = case.steps * case.batch
-    images = generator.integers(0, 256, (min(n, 4096), 1, case.side, case.side), dtype=np.uint8)
+    images = generator.integers(0, 256, (min(n, 4096), case.channels, case.side, case.side), dtype=np.uint8)
     targets = generator.integers(0, 2, (n, 2)).astype(np.float64)
     return PreparedDataset(images, np.arange(n) % len(images), targets, np.ones((n, 2), bool))
 

@@ -17,6 +17,7 @@ def keys(quick: bool) -> Mapping[str, Callable[[], Measure]]:
     return {
         "slices_vs_bare_decode": lambda: slices_vs_bare_decode(quick),
         "attention_vs_network": lambda: attention_vs_network(quick),
+        "train_vs_bare_loop": lambda: train_vs_bare_loop(quick),
     }
 
 
@@ -89,6 +90,21 @@ def attention_vs_network(quick: bool) -> Measure:
     ratios = sorted((slow / len(images)) / (fast / 2 / len(embeddings)) for fast, slow in pairs)
     note = f"{count} series of {length} slices, {width} features, against EfficientNetV2-B0 at 224 pixels"
     return Measure("attention_vs_network", ratios[len(ratios) // 2], 20, "higher", note, ratios[0], ratios[-1])
+
+
+def train_vs_bare_loop(quick: bool) -> Measure:
+    """Slices a second of an epoch of ``fit`` on three windows ÷ those of the bare loop on tensors in memory."""
+    import statistics
+
+    from benchmarks.training import Case, bare_epoch, drawn, epoch_of_fit, seconds_of
+
+    case = Case("tf_efficientnetv2_b0", 128, 16, 4 if quick else 16, channels=3)
+    dataset = drawn(case)
+    found = seconds_of({"fit": epoch_of_fit(case, dataset), "bare": bare_epoch(case, dataset)}, 2 if quick else 5)
+    ratios = [bare / fit for fit, bare in zip(found["fit"], found["bare"], strict=True)]
+    middle = {name: statistics.median(values) for name, values in found.items()}
+    note = f"{case}; fit {middle['fit']:.3g} s, bare loop {middle['bare']:.3g} s, {len(ratios)} interleaved rounds"
+    return Measure("train_vs_bare_loop", statistics.median(ratios), 0.95, "higher", note, min(ratios), max(ratios))
 
 
 def _write(folder: Path) -> list[Path]:
