@@ -7,6 +7,7 @@ import pyarrow.parquet as pq
 import streamlit as st
 
 from medclassify.errors import MedclassifyError
+from medclassify.manifest.stacks import read_slices_beside
 from medclassify.review import ReviewRun
 
 _COLUMNS = ("sample_id", "path", "modality", "patient_id", "study_uid", "series_uid", "view", "age")
@@ -63,8 +64,29 @@ def priors(run: ReviewRun, sample_id: str) -> pd.DataFrame:
     return others.assign(same_study=(others["study_uid"] == own["study_uid"]) & (own["study_uid"] != "")).loc[order]
 
 
-def stack_of(run: ReviewRun, sample_id: str) -> Stack | None:
-    """The series of a sample, put in order by where its slices lie; None where the manifest has no other slice of it."""
+@st.cache_resource(max_entries=2, hash_funcs={ReviewRun: id}, show_spinner=False)
+def _slices(run: ReviewRun) -> dict[str, pd.DataFrame]:
+    """The slices of samples that are whole series, by sample, in their order."""
+    slices = read_slices_beside(run.layout.manifest)
+    if slices is None:
+        return {}
+    of_series = slices[slices["stack"].isin(_manifest(run).index)]
+    return {str(name): rows for name, rows in of_series.sort_values("position_mm", kind="stable").groupby("stack")}
+
+
+def stack_of(run: ReviewRun, sample_id: str, slice_id: str = "") -> Stack | None:
+    """The series of a sample, in order by where its slices lie; None where the manifest has no other slice of it.
+
+    Args:
+        run: The run.
+        sample_id: A slice, or a whole series.
+        slice_id: Of a whole series, the slice to open it at; its middle one when left out.
+    """
+    listed = _slices(run).get(sample_id)
+    if listed is not None:
+        ids = listed["slice_id"].tolist()
+        at = ids.index(slice_id) if slice_id in ids else len(ids) // 2
+        return Stack(f"series/{sample_id}/", tuple((path, None) for path in listed["path"]), at, ())
     own = _manifest(run).loc[sample_id]
     members = _groups(run, "series_uid").get(own["series_uid"], [])
     if own["modality"] not in ("CT", "MR", "PT") or len(members) < 2:

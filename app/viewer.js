@@ -155,7 +155,9 @@ class Viewer {
     } else {
       this.note.textContent = "";
       if (this.image !== image) this.open(image);
-      this.map = this.data.overlay?.key ? this.store.images.get(this.data.overlay.key) : null;
+      // A map is of one slice: over any other it would point at the wrong place.
+      const own = !this.data.stack || this.slice === this.data.stack.at;
+      this.map = own && this.data.overlay?.key ? this.store.images.get(this.data.overlay.key) : null;
       this.explain();
     }
     this.showProgress();
@@ -561,6 +563,9 @@ class Viewer {
     const lines = [`centre ${number((low + high) / 2, 1)} · width ${number(high - low, 1)}${this.kept.inverted ? " · inverted" : ""}`];
     lines[0] += ` · ${number((100 * this.place.scale) / ratio)} %`;
     if (this.data.stack) lines.unshift(`slice ${this.slice + 1} of ${this.data.stack.count}${this.loaded < this.data.stack.count ? ` (${this.loaded} here)` : ""}`);
+    if (this.data.stack && this.data.overlay?.key && this.slice !== this.data.stack.at) {
+      lines.push(`the map is of slice ${this.data.stack.at + 1}`);
+    }
     if (this.tool === "measure" || this.lines.length) {
       lines.push(image.spacing ? `lengths by ${image.spacing_source}` : "no spacing in the file: lengths in pixels");
     }

@@ -68,7 +68,7 @@ def show_viewer(
     path, _ = run.original(sample_id)
     key = f"other/{title}" if title else "viewer"  # one viewer for all samples: it need not be made anew for each
     try:
-        stack = stack_of(run, sample_id)
+        stack = stack_of(run, sample_id, run.explanations.slice_of(sample_id, finding) if finding else "")
         with st.container(key=f"{session.HIDDEN}{key}"):
             image = _send_image(sample_id, path, stack)
             overlay = _send_map(run, sample_id, finding, image) if finding else None

@@ -26,7 +26,7 @@ class StoredExplanations:
         method: The saliency method.
         limits: Saliency that gets full colour, by finding, in units of the finding's logit.
         sanity: What the sanity check of the maps found, or None where it was not run.
-        cases: File name, layer and score by (sample_id, finding).
+        cases: File name, layer, score and slice (of a series) by (sample_id, finding).
     """
 
     folder: Path
@@ -71,6 +71,10 @@ class StoredExplanations:
 
     def __contains__(self, key: tuple[str, str]) -> bool:
         return key in self.cases
+
+    def slice_of(self, sample_id: str, finding: str) -> str:
+        """Which slice of a whole series a map is of; "" where there is no map, or the sample is one image."""
+        return str(self.cases.get((sample_id, finding), {}).get("slice_id", ""))
 
     def read(self, sample_id: str, finding: str) -> Saliency:
         """Reads one map.
@@ -126,4 +130,5 @@ def read_explanations(folder: Path) -> StoredExplanations:
 
 
 def _checked(case: dict[str, Any]) -> dict[str, Any]:
-    return {"file": str(case["file"]), "layer": str(case["layer"]), "score": float(case["score"])}
+    kept = {"file": str(case["file"]), "layer": str(case["layer"]), "score": float(case["score"])}
+    return kept | {"slice_id": str(case.get("slice_id") or "")}

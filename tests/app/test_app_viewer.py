@@ -20,6 +20,13 @@ SHADES = """canvas => {
 }"""
 
 
+COLOUR = """canvas => {
+  const side = Math.min(canvas.width, canvas.height), [x, y] = [canvas.width / 2 + 0.04 * side, canvas.height / 2 + 0.16 * side];
+  const data = canvas.getContext("2d").getImageData(x, y, 1, 1).data;
+  return [data[0], data[2]];
+}"""
+
+
 @pytest.fixture(scope="module")
 def page(build_run: Callable[..., Path], serve: Serve, chromium: Browser) -> Iterator[Page]:
     """The viewer of one sample; its image is square, 320 pixels wide, of MONOCHROME1 and with a spacing."""
@@ -126,3 +133,59 @@ def test_a_preset_is_kept_on_the_next_sample(page: Page) -> None:
     canvas(page).wait_for()
     expect(page.locator(".presets").first).to_have_value("all values")
     page.go_back()
+
+
+@pytest.fixture
+def stacked(build_run: Callable[..., Path]) -> Path:
+    """A run whose first sample is a whole series of five slices, with a map of the fourth."""
+    import json
+
+    import pandas as pd
+
+    from medclassify.dicom import NewSlice, write_slice
+
+    run = build_run()
+    rows = []
+    for number in range(5):
+        path = run.parent / f"slice-{number}.dcm"
+        facts = NewSlice(
+            sop_uid=f"2.25.{number + 10}", study_uid="2.25.1", series_uid="2.25.2", frame_of_reference_uid="2.25.3",
+            instance_number=9 - number, position=(0, 0, 5.0 * number), spacing_mm=(0.5, 0.5), thickness_mm=5,
+        )  # fmt: skip
+        write_slice(path, np.full((320, 320), 100 * number, np.int16) + np.arange(320, dtype=np.int16) % 7, facts)
+        rows.append(("sample-000", f"slice-{number}", str(path), 5.0 * number, "2.25.2"))
+    columns = ["stack", "slice_id", "path", "position_mm", "series_uid"]
+    pd.DataFrame(rows[::-1], columns=columns).to_parquet(run / "manifest.slices.parquet")  # the file's order says nothing
+    manifest = pd.read_parquet(run / "manifest.parquet")
+    manifest.loc[manifest["sample_id"] == "sample-000", ["path", "modality"]] = [rows[2][2], "CT"]
+    manifest.to_parquet(run / "manifest.parquet")
+    index = json.loads((run / "explain" / "index.json").read_text(encoding="utf-8"))
+    index["cases"][0] |= {"slice_id": "slice-3", "slice": 3, "slices": 5, "attention": 0.8}
+    (run / "explain" / "index.json").write_text(json.dumps(index), encoding="utf-8")
+    return run
+
+
+def test_a_series_opens_at_the_slice_of_its_map_and_shows_the_map_there_alone(
+    stacked: Path, serve: Serve, chromium: Browser
+) -> None:
+    page = chromium.new_context(viewport={"width": 1280, "height": 800}).new_page()
+    page.set_default_timeout(60_000)
+    page.goto(f"{serve(stacked)[0]}/?reader=X&role=auditor&sample=sample-000")
+    canvas(page).wait_for()
+    expect(page.locator(".corner").first).to_contain_text("slice 4 of 5")
+    page.keyboard.press("f")
+    page.wait_for_timeout(300)
+    plain = canvas(page).evaluate(SHADES)
+    page.keyboard.press("g")
+    expect(page.locator(".legend, canvas.legend").first).to_be_visible()
+    page.wait_for_timeout(500)
+    assert canvas(page).evaluate(SHADES) != plain  # the map lies over its own slice
+    red, blue = canvas(page).evaluate(COLOUR)
+    assert red != blue
+    page.keyboard.press("ArrowUp")
+    expect(page.locator(".corner").first).to_contain_text("slice 3 of 5")
+    expect(page.locator(".corner").first).to_contain_text("the map is of slice 4")
+    page.wait_for_timeout(500)
+    red, blue = canvas(page).evaluate(COLOUR)
+    assert red == blue  # a grey slice and nothing over it
+    page.context.close()
