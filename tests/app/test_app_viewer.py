@@ -21,7 +21,8 @@ SHADES = """canvas => {
 
 
 COLOUR = """canvas => {
-  const side = Math.min(canvas.width, canvas.height), [x, y] = [canvas.width / 2 + 0.04 * side, canvas.height / 2 + 0.16 * side];
+  const side = Math.min(canvas.width, canvas.height);
+  const [x, y] = [canvas.width / 2 + 0.04 * side, canvas.height / 2 + 0.16 * side];
   const data = canvas.getContext("2d").getImageData(x, y, 1, 1).data;
   return [data[0], data[2]];
 }"""
