@@ -101,7 +101,7 @@ def _audit_run(
         facts = _without(facts, run, withdrawn, set(kept["sample_id"]))
         table = kept
     chosen = tuple(attributes) or config.data.attributes
-    facts = _probed(facts, chosen, everyone=everyone)
+    facts = _probed(facts, chosen, config.data.attributes, everyone=everyone)
     options = audit_options(config)
     declared = [parts for parts in options["intersections"] if set(parts) <= set(chosen)]
     options["intersections"] = tuple(intersections) or tuple(declared)
@@ -116,16 +116,23 @@ def _audit_run(
         )
 
 
-def _probed(facts: ReportFacts, attributes: Sequence[str], *, everyone: bool) -> ReportFacts:
-    """The run's probes of these attributes; they rest on embeddings, which are made by ``fit`` alone."""
+def _probed(facts: ReportFacts, attributes: Sequence[str], asked: Sequence[str], *, everyone: bool) -> ReportFacts:
+    """The run's probes of these attributes; they rest on embeddings, which are made by ``fit`` alone.
+
+    Args:
+        facts: The run's.
+        attributes: What is audited now.
+        asked: What the fit was asked to look at; why it could not probe some of them is in its own note.
+        everyone: No patient is left out now who was there then.
+    """
     if not everyone:
         return replace(
             facts, probes=(), probes_note="The run's probes counted patients who are left out here, and are not shown."
         )
     kept = [probe for probe in facts.probes if probe.attribute in attributes]
-    missing = [name for name in attributes if name not in {probe.attribute for probe in kept}]
-    note = f"Not probed when the run was made: {', '.join(missing)} (fit looks at data.attributes)." if missing else ""
-    return replace(facts, probes=kept, probes_note=note)
+    missing = [name for name in attributes if name not in {*asked, *(probe.attribute for probe in kept)}]
+    new = f"Not probed when the run was made: {', '.join(missing)} (fit looks at data.attributes)." if missing else ""
+    return replace(facts, probes=kept, probes_note=" ".join(filter(None, (facts.probes_note, new))))
 
 
 def _empty(out: Path) -> Path:

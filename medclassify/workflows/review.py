@@ -67,7 +67,7 @@ def review(
     readings.close()
     _require_free(port, address)
     with _stop_signals_as_interrupt():
-        page = subprocess.Popen(command, env=_environment(), stdout=subprocess.DEVNULL)
+        page = _start(command)
         try:
             _wait_until_up(page, port, address)
             say(f"Review page of {run}: http://{_shown(address)}:{port}")
@@ -146,6 +146,15 @@ def page_script() -> Path:
         if (script := Path(folder) / "server.py").is_file():
             return script
     raise ReviewError("the review page (package `app`) is not installed beside medclassify. Install medclassify again.")
+
+
+def _start(command: list[str]) -> "subprocess.Popen[bytes]":
+    """Starts the page with SIGINT ignored: its server takes the signal to stop by, and says nothing of its own about it."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        return subprocess.Popen(command, env=_environment(), stdout=subprocess.DEVNULL)
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _environment() -> dict[str, str]:

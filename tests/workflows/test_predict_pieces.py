@@ -71,7 +71,7 @@ def test_a_piece_that_does_not_hold_its_samples_is_refused(run: Path, tmp_path: 
         facts = {"samples": samples, "exclusions": []}
         scored.write_arrays(tmp_path / "p.npz", facts, {"scored": np.ones(3, bool), "logits": np.zeros((logits, 5))})
         with pytest.raises(RunError, match="does not hold each of its samples once. Remove its folder"):
-            list(read_scores([ScoredPiece(0, 3, tmp_path / "p.npz")], manifest, scorer))
+            list(read_scores([ScoredPiece(0, 3, tmp_path / "p.npz", tuple(ids[:3]), ())], manifest, scorer))
 
 
 def test_no_readable_image_keeps_nothing(run: Path, tmp_path: Path) -> None:

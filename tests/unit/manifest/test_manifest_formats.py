@@ -103,12 +103,21 @@ PADCHEST_LABELS = (
 )  # fmt: skip
 PADCHEST += "".join(padchest_row(number, labels) for number, labels in enumerate(PADCHEST_LABELS))
 
+RSNA_PE = (
+    "StudyInstanceUID,SeriesInstanceUID,SOPInstanceUID,pe_present_on_image,negative_exam_for_pe,qa_motion,qa_contrast,"
+    "flow_artifact,rv_lv_ratio_gte_1,rv_lv_ratio_lt_1,leftsided_pe,chronic_pe,true_filling_defect_not_pe,rightsided_pe,"
+    "acute_and_chronic_pe,central_pe,indeterminate\n"
+    "1.1,1.1.1,1.1.1.1,0,0,0,0,1,1,0,1,0,0,0,0,0,0\n"
+    "1.2,1.2.1,1.2.1.1,0,1,1,0,0,0,0,0,0,0,0,0,0,0\n"
+)
+
 FILES = {
     "nih": ("Data_Entry_2017.csv", NIH),
     "chexpert": ("train.csv", CHEXPERT),
     "mimic-cxr": ("mimic-cxr-2.0.0-chexpert.csv", MIMIC),
     "rsna-pneumonia": ("stage_2_train_labels.csv", RSNA_PNEUMONIA),
     "rsna-ich": ("stage_2_train.csv", RSNA_ICH),
+    "rsna-pe": ("train.csv", RSNA_PE),
     "vindr-cxr": ("image_labels_train.csv", VINDR),
     "siim": ("train-rle.csv", SIIM),
     "padchest": ("PADCHEST_chest_x_ray_images_labels_160K_01.02.19.csv", PADCHEST),
