@@ -23,7 +23,7 @@ _VIEWER = v2.component(
     js=(_FOLDER / "viewer.js").read_text(encoding="utf-8"),
     css=(_FOLDER / "viewer.css").read_text(encoding="utf-8"),
 )
-_METHODS = {"grad_cam": "Grad-CAM", "grad_cam_plus_plus": "Grad-CAM++"}
+_METHODS = {"grad_cam": "Grad-CAM", "grad_cam_pp": "Grad-CAM++"}
 _EVENTS = ("mark", "unmark", "overlay", "slices", "full")
 Heard = Callable[[Mapping[str, Any]], None]
 
