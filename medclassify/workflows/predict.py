@@ -31,6 +31,7 @@ from medclassify.workflows.on_cluster import read_on
 from medclassify.workflows.predictions import predictions_table
 from medclassify.workflows.scored import ScoredPiece, pieces_of, read_scores, score_here, score_on
 from medclassify.workflows.scoring import Scorer
+from medclassify.workflows.stacks import in_words
 from medclassify.workflows.tables import TableWriter, growing_table, write_table
 
 _SHOWN = 20
@@ -110,7 +111,7 @@ def _predict(
     manifest, apart = scorer.take(manifest)
     pieces = pieces_of(manifest, scorer, folder)
     if before := sum(piece.stop - piece.start for piece in pieces if piece.path.exists()):
-        say(f"going on: {before} of {len(manifest)} images were scored by an earlier call")
+        say(f"going on: {before} of {in_words(manifest, scorer.bundle.preprocessing)} were scored by an earlier call")
     with progress("scoring") as move:
         if cluster:
             score_on(cluster, run.model, pieces, manifest, scorer, move)
@@ -124,7 +125,8 @@ def _predict(
     write_table(files, out.with_suffix(".files.csv"))
     write_exclusions(out.with_suffix(".exclusions.csv"), exclusions)
     write_json(out.with_suffix(".provenance.json"), _origin(scorer, shifts, writer.rows))
-    say(f"scored {len(files)} image{'' if len(files) == 1 else 's'} for {', '.join(scorer.bundle.findings)}")
+    scored = in_words(replace(manifest, frame=manifest.frame[kept]), scorer.bundle.preprocessing, unread=broken)
+    say(f"scored {scored} for {', '.join(scorer.bundle.findings)}")
     return Predicted(writer.first, writer.rows, files, exclusions, out)
 
 
@@ -158,11 +160,11 @@ def _write_scores(
             writer.add(table.astype({"target": "float64", "split": "str"}))  # whatever stands in this piece
         if not kept.any():
             shutil.rmtree(pieces[0].path.parent, ignore_errors=True)
-            many = f"none of the {len(manifest)} images could be read (first: {broken[0].detail})"
+            many = f"nothing of {in_words(manifest, scorer.bundle.preprocessing)} could be read (first: {broken[0].detail})"
             raise ManifestError(f"{many}. Check the files, or leave them out.")
     unread = len(broken) if manifest.slices is None else int((~kept).sum())  # a series goes on without an unreadable slice
     if kept.sum() + unread != len(manifest) or writer.rows != kept.sum() * len(scorer.bundle.findings):
-        raise RunError(f"{out}: not every image was scored once ({writer.rows} rows). Please report it.")
+        raise RunError(f"{out}: not every sample was scored once ({writer.rows} rows). Please report it.")
     return writer, kept, broken
 
 

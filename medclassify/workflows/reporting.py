@@ -25,6 +25,7 @@ from medclassify.workflows.learning import Learnt
 from medclassify.workflows.mitigation import mitigation_facts
 from medclassify.workflows.scoring import Scorer
 from medclassify.workflows.series import FoundSlices
+from medclassify.workflows.stacks import in_words
 
 _ASKED = ("modality", "view", "site", "manufacturer")
 
@@ -41,9 +42,9 @@ def report_facts(
     """Everything the audit report prints that is not computed from the predictions."""
     network, preprocessing = scorer.bundle.network, scorer.bundle.preprocessing
     training, probe = learnt.training, learnt.probe
-    synthetic, images = dataset.synthetic, f"{len(dataset.manifest):,} images"
+    synthetic, samples = dataset.synthetic, in_words(dataset.manifest, preprocessing)
     return ReportFacts(
-        title=f"{scorer.bundle.backbone} on {'synthetic demonstration data' if synthetic else images}",
+        title=f"{scorer.bundle.backbone} on {'synthetic demonstration data' if synthetic else samples}",
         synthetic=synthetic,
         weights=weights.to_json(),
         model={

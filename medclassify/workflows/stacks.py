@@ -8,8 +8,8 @@ import pandas as pd
 
 from medclassify.dicom import assemble_series
 from medclassify.errors import ManifestError
-from medclassify.manifest import Manifest, as_series, is_of_series, slice_table, with_neighbours
-from medclassify.records import Exclusion, Series
+from medclassify.manifest import Manifest, as_series, is_of_series, own_slices, slice_table, with_neighbours
+from medclassify.records import Exclusion, Preprocessing, Series
 from medclassify.workflows.console import progress, say, warn
 
 _MANY_FRAMES = "several frames in one file"
@@ -41,6 +41,24 @@ def in_stacks_of(
         first = f" (first: {exclusions[0].detail})" if exclusions else ""
         raise ManifestError(f"{manifest.source}: no image lies in a series{first}. Slices need Image Position and Orientation.")
     return (as_series if series else with_neighbours)(manifest, slices), exclusions
+
+
+def in_words(manifest: Manifest, preprocessing: Preprocessing, unread: Iterable[Exclusion] = ()) -> str:
+    """How many samples a manifest has, and of what: "3 series (57 slices)", "1 slice", "20 images".
+
+    Args:
+        manifest: Its samples are counted.
+        preprocessing: The model's: with CT windows an image is a slice.
+        unread: Files whose slices are not counted.
+    """
+    count, missing = len(manifest), {exclusion.path for exclusion in unread}
+    if is_of_series(manifest):
+        return f"{count:,} series ({_many(int((~own_slices(manifest)['path'].isin(missing)).sum()), 'slice')})"
+    return _many(count, "slice" if preprocessing.ct_windows else "image")
+
+
+def _many(count: int, what: str) -> str:
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
 def _assemble(manifest: Manifest, files: pd.DataFrame | None) -> tuple[pd.DataFrame, list[Exclusion]]:

@@ -96,7 +96,7 @@ def test_series_are_learnt_kept_and_found(series_run: Path, heads: Path) -> None
 
 
 def test_predict_scores_a_series_as_the_fit_did_and_goes_on_without_a_damaged_slice(
-    series_run: Path, heads: Path, tmp_path: Path
+    series_run: Path, heads: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     copy = tmp_path / "images"
     shutil.copytree(heads / "images", copy)
@@ -106,6 +106,7 @@ def test_predict_scores_a_series_as_the_fit_did_and_goes_on_without_a_damaged_sl
     fitted, again = scores(series_run / "predictions.parquet"), scores(tmp_path / "p.parquet")
     whole = read_manifest(series_run / "manifest.parquet").slices
     assert whole is not None and len(again) == whole["stack"].nunique()
+    assert f"scored {len(again)} series ({len(whole) - 1} slices) for any" in capsys.readouterr().out
     touched = whole["stack"][whole["path"].str.endswith(f"{damaged.parent.name}/005.dcm")].iloc[0]
     known = fitted.drop(touched, errors="ignore")
     np.testing.assert_allclose(again.loc[known.index], known, atol=1e-5)
@@ -123,7 +124,9 @@ def test_evaluate_and_explain_take_series(series_run: Path, heads: Path, tmp_pat
     assert explained.maps == 1 and len(list((tmp_path / "maps").glob("*.png"))) == 1
 
 
-def test_slices_with_neighbours_are_scored_as_the_fit_did(beside_run: Path, heads: Path, tmp_path: Path) -> None:
+def test_slices_with_neighbours_are_scored_as_the_fit_did(
+    beside_run: Path, heads: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     model = json.loads((beside_run / "model" / "model.json").read_text())
     assert model["preprocessing"]["neighbours"] == 1 and model["preprocessing"]["ct_windows"] == ["brain"]
     predict(beside_run, [str(heads / "images")], tmp_path / "p.parquet")
@@ -131,6 +134,7 @@ def test_slices_with_neighbours_are_scored_as_the_fit_did(beside_run: Path, head
     np.testing.assert_allclose(again.loc[fitted.index], fitted, atol=1e-5)
     alone = sorted((heads / "images").iterdir())[0]
     predict(beside_run, [str(alone / "004.dcm")], tmp_path / "one.parquet")  # by itself it has no neighbours but itself
+    assert "scored 1 slice for any" in capsys.readouterr().out
     assert not np.isclose(scores(tmp_path / "one.parquet"), again.loc[scores(tmp_path / "one.parquet").index]).any()
 
 

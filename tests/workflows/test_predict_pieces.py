@@ -76,7 +76,7 @@ def test_a_piece_that_does_not_hold_its_samples_is_refused(run: Path, tmp_path: 
 
 def test_no_readable_image_keeps_nothing(run: Path, tmp_path: Path) -> None:
     pd.DataFrame({"path": ["gone.dcm"], "effusion": [1]}).to_csv(tmp_path / "m.csv", index=False)
-    with pytest.raises(ManifestError, match=r"none of the 1 images could be read \(first: .*no such file"):
+    with pytest.raises(ManifestError, match=r"nothing of 1 image could be read \(first: .*no such file"):
         predict(run, [str(tmp_path / "m.csv")], tmp_path / "p.csv")
     assert [path.name for path in tmp_path.iterdir()] == ["m.csv"]
 
