@@ -3,7 +3,7 @@
 from medclassify.training.classifier import Classifier, class_weights
 from medclassify.training.fit import TrainingResult, fine_tune
 from medclassify.training.growth import Growth, growth_notes, require_growth
-from medclassify.training.head import FINE_STRENGTHS, STRENGTHS, HeadProbe, ProbeTrial, fit_head, start_head
+from medclassify.training.head import FINE_STRENGTHS, RARE, STRENGTHS, HeadProbe, ProbeTrial, fit_head, start_head
 from medclassify.training.parameters import opening_line
 from medclassify.training.ranks import LostRankError, Ranks, find_ranks
 from medclassify.training.recipe import settle_recipe
@@ -11,6 +11,7 @@ from medclassify.training.series import AttentionFit, SeriesPart, fit_attention
 
 __all__ = [
     "FINE_STRENGTHS",
+    "RARE",
     "STRENGTHS",
     "AttentionFit",
     "Classifier",

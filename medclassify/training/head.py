@@ -11,7 +11,7 @@ from typing import cast
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.special import log_softmax, logit
+from scipy.special import expit, log_softmax, logit
 from sklearn.linear_model import LogisticRegression
 from timm.models.efficientnet import EfficientNet
 from torch import nn
@@ -20,6 +20,9 @@ from medclassify.training.classifier import macro_auroc
 
 STRENGTHS = (0.0001, 0.001, 0.01, 0.1, 1.0)  # sklearn's C: inverse strength of the L2 penalty, on standardised features
 FINE_STRENGTHS = tuple(float(f"{10 ** (power / 2):.2g}") for power in range(-10, 3))  # 1e-5 to 10 by half decades
+# On phantom chest radiographs (findings in 15 to 30 % of images, 13 epochs from random weights) the macro AUROC of three seeds
+# is .90 to .92 when the head starts at 0, and that of two is .78 and .84 when it starts at the frequencies.
+RARE = 0.1
 Part = tuple[NDArray, NDArray, NDArray]
 
 
@@ -94,11 +97,14 @@ def fit_head(
     return HeadProbe(best.strength, best.tune_auroc, skipped, trials)
 
 
-def start_head(network: EfficientNet, targets: NDArray, mask: NDArray[np.bool_], weights: NDArray, *, task: str) -> None:
+def start_head(
+    network: EfficientNet, targets: NDArray, mask: NDArray[np.bool_], weights: NDArray, *, task: str, rarer_than: float = 1.0
+) -> None:
     """Sets the biases of a random head so that it starts at the frequencies of the train split, in place.
 
     Without it the first steps of a rare finding are spent on its bias alone, through every weight below (Lin et al. 2017,
-    "Focal loss for dense object detection", section 4.1).
+    "Focal loss for dense object detection", section 4.1). For frequent findings the same steps are worth having: a network
+    from random weights that starts at the frequencies learns more slowly (``RARE``).
 
     Args:
         network: Its ``classifier`` is a linear layer with K outputs.
@@ -106,8 +112,12 @@ def start_head(network: EfficientNet, targets: NDArray, mask: NDArray[np.bool_],
         mask: (N, K), True where the label is known.
         weights: (K,), how much a positive weighs in the loss: the constant that fits best is higher by its logarithm.
         task: ``multilabel`` or ``multiclass``.
+        rarer_than: Findings at least as frequent start at 0; classes start at their frequencies together or not at all.
     """
-    bias = prior_logits(targets, mask, task) + np.log(weights)
+    prior = prior_logits(targets, mask, task)
+    multiclass = task == "multiclass"
+    rare = (np.exp(prior) if multiclass else expit(prior)) < rarer_than
+    bias = np.where(rare.any() if multiclass else rare, prior + np.log(weights), 0.0)
     with torch.no_grad():
         cast(nn.Linear, network.get_classifier()).bias.copy_(torch.from_numpy(bias))
 

@@ -40,6 +40,7 @@ from medclassify.records import ConformalRule, Preprocessing, ProbabilityTable, 
 from medclassify.runs import RunLayout
 from medclassify.training import (
     FINE_STRENGTHS,
+    RARE,
     STRENGTHS,
     AttentionFit,
     Classifier,
@@ -154,7 +155,8 @@ def learn(
     mitigation = mitigate(dataset.manifest, train, config)
     probe = initial = None
     if settings.recipe == "full":
-        start_head(network, train.targets.numpy(), train.mask.numpy() > 0, weights.numpy(), task=task)
+        known = train.mask.numpy() > 0
+        start_head(network, train.targets.numpy(), known, weights.numpy(), task=task, rarer_than=RARE)
     elif not checkpoint and not ranks.rank:  # the others get its head with its weights
         initial = embed_store(network, dataset.store, preprocessing)
         probe = probe_head(network, findings, (train, tune), initial, task=task, strengths=STRENGTHS)

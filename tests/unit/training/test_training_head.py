@@ -6,7 +6,7 @@ import torch
 from sklearn.linear_model import LogisticRegression
 
 from medclassify.models import create_network
-from medclassify.training import FINE_STRENGTHS, fit_head, start_head
+from medclassify.training import FINE_STRENGTHS, RARE, fit_head, start_head
 from medclassify.training.head import prior_logits
 
 KNOWN = 400
@@ -77,6 +77,23 @@ def test_a_random_head_starts_at_the_frequencies_of_train() -> None:
     start_head(network, targets, mask, np.array([10.0, 1.0, 1.0]), task="multilabel")
     share = float(torch.sigmoid(network.get_classifier().bias.detach())[0])
     assert 10 * 6.5 * (1 - share) == pytest.approx(594.5 * share, rel=1e-5)
+
+
+def test_only_rare_findings_of_a_random_head_start_at_their_frequency() -> None:
+    network = create_network("test_efficientnet", 3)
+    targets, mask = np.zeros((600, 3)), np.ones((600, 3), bool)
+    targets[:6, 0], targets[:180, 1], targets[:300, 2] = 1, 1, 1
+    start_head(network, targets, mask, np.ones(3), task="multilabel", rarer_than=RARE)
+    assert network.get_classifier().bias.tolist() == pytest.approx([np.log(6.5 / 594.5), 0, 0], rel=1e-5)
+
+
+@pytest.mark.parametrize(("smallest", "starts"), [(9, True), (60, False)])
+def test_exclusive_classes_start_at_their_shares_together_or_not_at_all(smallest: int, starts: bool) -> None:
+    network = create_network("test_efficientnet", 2)
+    targets = np.eye(2)[[0] * 100 + [1] * smallest]
+    start_head(network, targets, np.ones(targets.shape, bool), np.ones(2), task="multiclass", rarer_than=RARE)
+    bias = network.get_classifier().bias.tolist()
+    assert all(bias) if starts else not any(bias)
 
 
 def test_exclusive_classes_start_at_their_shares() -> None:
