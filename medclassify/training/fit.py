@@ -36,7 +36,7 @@ class TrainingResult:
 
     Attributes:
         history: One row an epoch (see ``callbacks.History``).
-        best_epoch: The epoch whose weights were kept, from 0.
+        best_epoch: The epoch whose weights were kept, from 0; -1 for those that training started from.
         monitor: What chose it: ``tune_auroc``, or ``tune_loss`` where no finding has both classes in tune.
         best_score: Its value at that epoch.
         stopped_early: Training ended before ``max_epochs``.

@@ -157,9 +157,10 @@ def learn(
     if settings.recipe == "full":
         known = train.mask.numpy() > 0
         start_head(network, train.targets.numpy(), known, weights.numpy(), task=task, rarer_than=RARE)
-    elif not checkpoint and not ranks.rank:  # the others get its head with its weights
+    elif not ranks.rank:  # the others get its head with its weights
         initial = embed_store(network, dataset.store, preprocessing)
         probe = probe_head(network, findings, (train, tune), initial, task=task, strengths=STRENGTHS)
+    start = {name: value.clone() for name, value in network.state_dict().items()} if probe else {}
     data = PreparedDataModule(
         train,
         tune,
@@ -184,22 +185,30 @@ def learn(
     monitor = _monitor(dataset)
     call()
     result = fine_tune(classifier, data, config, run, monitor=monitor, ranks=ranks, resume=checkpoint, say=say, extra=extra)
-    say(f"kept epoch {result.best_epoch + 1} ({result.monitor} {result.best_score:.4f})")
-    worse = _below_the_head(probe, result)
-    for line in worse:
-        warn(line)
-    return Learnt(settings, (*decisions, *mitigation.notes, *growing, *worse), probe, result, initial=initial)
+    decisions = (*decisions, *mitigation.notes, *growing)
+    score = _better_head(probe, result)
+    if score is None:
+        say(f"kept epoch {result.best_epoch + 1} ({result.monitor} {result.best_score:.4f})")
+        return Learnt(settings, decisions, probe, result, initial=initial)
+    network.load_state_dict(start)
+    line = _head_kept(score, result.best_score)
+    warn(line)
+    kept = replace(result, best_epoch=-1, best_score=score)
+    return Learnt(settings, (*decisions, line), probe, kept, embeddings=initial, initial=initial)
 
 
-def _below_the_head(probe: HeadProbe | None, result: TrainingResult) -> tuple[str, ...]:
-    """Says so where hours of fine-tuning left less than the frozen features gave in seconds."""
+def _better_head(probe: HeadProbe | None, result: TrainingResult) -> float | None:
+    """The head's tune AUROC where no epoch came up to it, as may happen with a few hundred images."""
     if probe is None or probe.tune_auroc is None or result.monitor != "tune_auroc" or result.best_score >= probe.tune_auroc:
-        return ()
-    line = (
-        f"fine-tuning ends below the head on frozen features (tune AUROC {result.best_score:.4f}, the head "
-        f"{probe.tune_auroc:.4f}): it may need more epochs or a lower optimizer.lr; compare --optimizer.recipe linear_probe"
+        return None
+    return probe.tune_auroc
+
+
+def _head_kept(head: float, tuned: float) -> str:
+    return (
+        f"the head on frozen features is kept: its tune AUROC is {head:.4f}, and fine-tuning ends at {tuned:.4f}. More images, "
+        "more epochs or a lower optimizer.lr may change that; --optimizer.recipe linear_probe gives the same in seconds"
     )
-    return (line,)
 
 
 def calibrated(

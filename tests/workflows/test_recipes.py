@@ -121,6 +121,27 @@ def test_gradual_says_when_each_stage_learns_and_small_batches_freeze_batch_norm
     assert training_of(fitted)["batch_norm"] == "frozen" and "BatchNorm: frozen" in fitted.run.report.read_text()
 
 
+def test_the_head_is_kept_where_fine_tuning_spoils_its_features(
+    tmp_path: Path, source: Path, weights: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A learning rate that no network survives: what is left is the linear probe, and everyone is told."""
+    fitted = run(
+        tmp_path, source, weights, "head_then_full", optimizer__lr="10", optimizer__head_lr="10", data__findings="[disc]"
+    )
+    assert "the head on frozen features is kept: its tune AUROC is" in capsys.readouterr().err
+    learnt, given = load_file(fitted.run.model / "model.safetensors"), load_file(weights)
+    backbone = [name for name in given if not name.startswith("classifier.") and not name.endswith("num_batches_tracked")]
+    assert all(torch.equal(learnt[name], given[name]) for name in backbone)
+    training = training_of(fitted)
+    assert training["kept_epoch"] == 0 and training["epochs"] == 2
+    assert (
+        training["best_score"] == training["head_alone"]["tune_auroc"] > max(row["tune_auroc"] for row in training["history"])
+    )
+    report = fitted.run.report.read_text()
+    assert "the head on frozen features is kept" in report and "epoch 0 (the head alone)" in report
+    explain(fitted.run.root, [str(source / "003.png")], tmp_path / "maps", None)  # the model that was kept is whole
+
+
 @pytest.mark.parametrize("recipe", ["head_then_full", "full"])
 def test_a_finding_of_one_percent(
     tmp_path: Path, source: Path, weights: Path, capsys: pytest.CaptureFixture[str], recipe: str

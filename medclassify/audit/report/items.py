@@ -57,7 +57,8 @@ def _model(facts: ReportFacts) -> list[Item]:
     versions = provenance.get("versions") or {}
     source, seed = facts.weights.get("source"), provenance.get("seed")
     hardware = provenance.get("hardware") or {}
-    epoch = f"epoch {model['kept_epoch']}, by {said((str(model.get('chosen_by')),))}" if model.get("kept_epoch") else ""
+    kept = model.get("kept_epoch")
+    epoch = f"epoch {kept or '0 (the head alone)'}, by {said((str(model.get('chosen_by')),))}" if kept is not None else ""
     rule = "; ".join(part for part in (str(model.get("recipe") or ""), epoch) if part)
     return [
         ("Model and architecture", _or_absent(model.get("backbone") or provenance.get("backbone")), "model/model.json"),
