@@ -26,8 +26,8 @@ class PreparedImage:
         applied: What was done to the stored values, in words.
         warnings: What a person should know about this image.
         pixel_sha256: The same for two files that hold the same stored values, to find the same picture under two names
-            whatever compresses it (``dicom.fingerprint``); a JPEG 2000 decoded at reduced resolution, ``r4-…``, has one that
-            is compared with its like only.
+            whatever compresses it (``dicom.fingerprint``); a JPEG or JPEG 2000 decoded at reduced resolution, ``r4-…``, has one
+            that is compared with its like only.
     """
 
     pixels: NDArray[np.uint8]

@@ -31,6 +31,7 @@ def shrink_by_area(
     ready: Ready | None = None,
     rounding: float = 0,
     decoded_at: int = 1,
+    before: float = 0,
     original: tuple[int, int] | None = None,
 ) -> NDArray[np.float32]:
     """Averages each pixel of the result over the area that it covers.
@@ -45,8 +46,8 @@ def shrink_by_area(
         rounding: How far a halving may be rounded, in values of the image. From 1/2 on, means of 16-bit integers are whole
             numbers, which takes half the time, and those of uint8 are after the first of several halvings, which takes a
             fifth (an eighth too high on average). From 1/128 on, means of uint8 are rounded to that.
-        decoded_at: 2ⁿ where ``image`` is the n-th reduced resolution of a wavelet codec, whose pixels are centred on every
-            2ⁿ-th pixel of the original, not between them.
+        decoded_at: 2ⁿ where ``image`` is the n-th reduced resolution of a codec.
+        before: How many pixels of the original its first pixel covers before the image (``codecs.Reduced``).
         original: (rows, columns) of the original of such an image.
 
     Returns:
@@ -58,7 +59,7 @@ def shrink_by_area(
     integers = step > 1 and rounding >= least.get(image.dtype, np.inf)
     values = _halved(image, step, ready, integers=integers, coarse=rounding >= 1 / 2).astype(np.float32, copy=False)
     unit, extent = step * decoded_at, original or (rows, columns)
-    start = (decoded_at - 1) / 2 / unit  # the first pixel of a reduced resolution covers (2ⁿ − 1) / 2 pixels before the image
+    start = before / unit
     by_row = _overlaps(extent[0] / unit, values.shape[0], height, start)
     by_column = _overlaps(extent[1] / unit, values.shape[1], width, start)
     lying = by_column @ cv2.transpose(by_row @ values)  # cv2: numpy takes fifteen times as long where sides are powers of two

@@ -1,12 +1,12 @@
 """One compressed frame into its stored values, by imagecodecs, whichever other decoders happen to be installed.
 
-Reduced resolutions of JPEG 2000 come from Pillow, since imagecodecs has none.
+Reduced resolutions come from Pillow, since imagecodecs has none.
 HTJ2K goes to OpenJPEG, not to imagecodecs' own HTJ2K codec: that one prints its errors and returns undefined pixels.
 """
 
 import io
 import struct
-from typing import Any
+from typing import Any, NamedTuple
 
 import imagecodecs
 import numpy as np
@@ -18,6 +18,7 @@ from medclassify.dicom.codestream import StreamError, StreamFacts, jpeg2000_fact
 from medclassify.dicom.layout import PixelFacts
 
 _MOST_PILLOW_PIXELS = 80_000_000  # beyond 89 million Pillow warns of a bomb; sizes are checked here already
+_JPEG_REDUCTIONS = 3  # blocks are of 8 × 8
 _PACKBITS_RUN = 128  # padding after a segment may decode to one run more
 
 _JPEG = (uid.JPEGBaseline8Bit, uid.JPEGExtended12Bit, uid.JPEGLossless, uid.JPEGLosslessSV1)
@@ -58,8 +59,28 @@ def decode_stream(source: bytes, syntax: str, facts: PixelFacts) -> tuple[NDArra
     return with_sign(pixels, syntax, stream, facts), luminance
 
 
-def decode_reduced(source: bytes, syntax: str, facts: PixelFacts, most: int) -> tuple[NDArray[Any], int] | None:
-    """Decodes a JPEG 2000 frame at a lower resolution, which its wavelets hold: a quarter of the side in a twelfth of the time.
+class Reduced(NamedTuple):
+    """A frame at a lower resolution.
+
+    Attributes:
+        pixels: Stored values (⌈H/scale⌉, ⌈W/scale⌉) of the header's size and sign.
+        scale: 2ⁿ.
+        before: How many pixels of the original the first pixel covers before the image: wavelets centre theirs on every 2ⁿ-th
+            pixel, cosines between them.
+        codec: What decoded it, in words.
+    """
+
+    pixels: NDArray[Any]
+    scale: int
+    before: float
+    codec: str
+
+
+def decode_reduced(source: bytes, syntax: str, facts: PixelFacts, most: int) -> Reduced | None:
+    """Decodes a grey frame at a lower resolution, where its codec holds one.
+
+    JPEG 2000 decodes a quarter of the side in a twelfth of the time. JPEG reads every coefficient, but what comes after that
+    works on a sixteenth of the pixels.
 
     Args:
         source: The compressed frame.
@@ -68,14 +89,19 @@ def decode_reduced(source: bytes, syntax: str, facts: PixelFacts, most: int) -> 
         most: How often the side may be halved at most.
 
     Returns:
-        Stored values (⌈H/2ⁿ⌉, ⌈W/2ⁿ⌉) of ``facts.dtype``, and 2ⁿ; or None where the stream has no lower resolution or its
-        values must not be averaged, and has to be decoded in full.
+        None where the stream has no lower resolution or its values must not be averaged: it has to be decoded in full.
 
     Raises:
         StreamError: The stream is not what the header says.
     """
-    if syntax not in JPEG_2000 or facts.samples != 1 or facts.rows * facts.columns > _MOST_PILLOW_PIXELS:
+    if facts.samples != 1 or facts.rows * facts.columns > _MOST_PILLOW_PIXELS:
         return None
+    if syntax in JPEG_2000:
+        return _reduced_jpeg2000(source, facts, most)
+    return _reduced_jpeg(source, facts, most) if syntax == uid.JPEGBaseline8Bit else None
+
+
+def _reduced_jpeg2000(source: bytes, facts: PixelFacts, most: int) -> Reduced | None:
     stream = jpeg2000_facts(source)
     require_match(stream, facts)
     reduction = min(most, stream.levels)
@@ -88,7 +114,7 @@ def decode_reduced(source: bytes, syntax: str, facts: PixelFacts, most: int) -> 
             pixels = np.asarray(picture).astype(np.int32)
     except Exception:  # the full decode will tell what is wrong
         return None
-    if pixels.shape != tuple(-(-side // (1 << reduction)) for side in (facts.rows, facts.columns)):
+    if pixels.shape != _reduced_shape(facts, reduction):
         return None
     if stream.precision > 8:  # Pillow spreads values over sixteen bits
         pixels >>= 16 - stream.precision
@@ -97,7 +123,31 @@ def decode_reduced(source: bytes, syntax: str, facts: PixelFacts, most: int) -> 
     margin = (facts.highest - facts.lowest) >> 3  # low-pass filters overshoot a little; more than that is no image value
     if pixels.min() < facts.lowest - margin or pixels.max() > facts.highest + margin:
         return None
-    return np.clip(pixels, facts.lowest, facts.highest).astype(facts.dtype), 1 << reduction
+    scale = 1 << reduction
+    return Reduced(np.clip(pixels, facts.lowest, facts.highest).astype(facts.dtype), scale, (scale - 1) / 2, "JPEG 2000")
+
+
+def _reduced_jpeg(source: bytes, facts: PixelFacts, most: int) -> Reduced | None:
+    """From the lowest cosines of each block of 8 × 8, which is the block's mean where one pixel is left of it."""
+    stream = jpeg_facts(source)
+    require_match(stream, facts)
+    reduction = min(most, _JPEG_REDUCTIONS)
+    if reduction < 1 or facts.dtype != np.uint8 or (facts.bits_stored, stream.precision) != (8, 8):
+        return None
+    scale = 1 << reduction
+    try:
+        with Image.open(io.BytesIO(source), formats=("JPEG",)) as picture:
+            # the largest scale whose result is not smaller than this: rounded down, so that it is the one that is meant
+            picture.draft("L", (facts.columns // scale, facts.rows // scale))
+            pixels = np.asarray(picture)
+    except Exception:  # the full decode will tell what is wrong
+        return None
+    return Reduced(pixels, scale, 0.0, "JPEG") if pixels.shape == _reduced_shape(facts, reduction) else None
+
+
+def _reduced_shape(facts: PixelFacts, reduction: int) -> tuple[int, int]:
+    rows, columns = (-(-side // (1 << reduction)) for side in (facts.rows, facts.columns))
+    return rows, columns
 
 
 def require_match(stream: StreamFacts, facts: PixelFacts) -> None:

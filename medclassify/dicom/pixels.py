@@ -9,7 +9,7 @@ from pydicom import uid
 from pydicom.config import IGNORE
 
 from medclassify.dicom import tags
-from medclassify.dicom.codecs import COMPRESSED, decode_reduced, decode_stream
+from medclassify.dicom.codecs import COMPRESSED, Reduced, decode_reduced, decode_stream
 from medclassify.dicom.codestream import StreamError
 from medclassify.dicom.elements import Parsed, tag_name
 from medclassify.dicom.fragments import frame_stream
@@ -28,6 +28,7 @@ class Stored(NamedTuple):
         luminance: Whether the first of three samples is the luminance, else they are red, green and blue.
         applied: What was done to them, in words.
         reduction: 2ⁿ where they are the n-th reduced resolution of a compressed stream.
+        before: How many pixels of the original such a resolution covers before the image.
         extremes: The lowest and highest value, where they were needed already.
         ready: Whether they have been shrunk, with padding filled already.
     """
@@ -36,6 +37,7 @@ class Stored(NamedTuple):
     luminance: bool
     applied: tuple[str, ...]
     reduction: int = 1
+    before: float = 0.0
     extremes: tuple[int, int] | None = None
     ready: bool = False
 
@@ -59,23 +61,26 @@ def decode_pixels(
     """
     require_whole(parsed)
     applied: list[str] = []
-    reduction = 1
+    reduction, before = 1, 0.0
     if parsed.transfer_syntax in _NATIVE:
         pixels, excess = _native(handle, parsed, facts, frame, frames)
         luminance = facts.photometric in ("YBR_FULL", "YBR_FULL_422")
         if excess > 1:
             applied.append(f"{excess} bytes after the image left out")
     else:
-        pixels, luminance, reduction = _compressed(handle, parsed, facts, frame, frames, most_reductions)
-        if reduction > 1:
-            applied.append(f"decoded at 1/{reduction} of the side (JPEG 2000)")
+        decoded = _compressed(handle, parsed, facts, frame, frames, most_reductions)
+        if isinstance(decoded, Reduced):
+            pixels, luminance, reduction, before = decoded.pixels, False, decoded.scale, decoded.before
+            applied.append(f"decoded at 1/{reduction} of the side ({decoded.codec})")
+        else:
+            pixels, luminance = decoded
     pixels, extremes = _stored_bits(pixels, facts, applied)
-    return Stored(pixels, luminance, tuple(applied), reduction, extremes)
+    return Stored(pixels, luminance, tuple(applied), reduction, before, extremes)
 
 
 def _compressed(
     handle: BinaryIO, parsed: Parsed, facts: PixelFacts, frame: int, frames: int, most_reductions: int
-) -> tuple[NDArray[Any], bool, int]:
+) -> Reduced | tuple[NDArray[Any], bool]:
     if facts.unused_below:
         raise UnsupportedImageError(
             f"{parsed.path}: {tag_name(tags.HIGH_BIT)} is {facts.bits_stored + facts.unused_below - 1} in compressed pixel "
@@ -84,7 +89,7 @@ def _compressed(
     try:
         source = _stream(handle, parsed, frame, frames)
         reduced = decode_reduced(source, parsed.transfer_syntax, facts, most_reductions) if most_reductions else None
-        return (reduced[0], False, reduced[1]) if reduced else (*decode_stream(source, parsed.transfer_syntax, facts), 1)
+        return reduced or decode_stream(source, parsed.transfer_syntax, facts)
     except StreamError as error:
         raise DecodeError(f"{parsed.path}: Pixel Data (7FE0,0010) {str(error)[:200]}. Copy or export it again.") from error
 

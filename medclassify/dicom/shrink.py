@@ -11,6 +11,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from pydicom import uid
 
 from medclassify.dicom import tags
 from medclassify.dicom.area import Ready, halvings, shrink_by_area
@@ -61,16 +62,19 @@ class _Line(NamedTuple):
         low, high = sorted(end * self.slope + self.intercept for end in ends)
         return low, high
 
-    def stored(self, ends: tuple[float, float]) -> tuple[float, float]:
-        low, high = sorted((end - self.intercept) / self.slope for end in ends)
+    def stored(self) -> tuple[float, float] | None:
+        """Which stored values are black and white, where that is known before they are looked at."""
+        if self.ends is None or self.ends == "percentiles":
+            return None
+        low, high = sorted((end - self.intercept) / self.slope for end in self.ends)
         return low, high
 
 
 def read_shrunk(path: Path | str, *, window: Window = "voi", longest_side: int, frame: int | None = None) -> Shrunk:
     """Decodes one image and shrinks it by area until its longer side is ``longest_side``.
 
-    The result is that of ``read_image`` shrunk by area, but for rounding; JPEG 2000 is decoded at a reduced resolution while
-    that is at least twice as large as the result, and ``applied`` says so.
+    The result is that of ``read_image`` shrunk by area, but for rounding; JPEG 2000 and 8-bit JPEG are decoded at a reduced
+    resolution while that is at least twice as large as the result, and ``applied`` says so.
 
     Args:
         path: A DICOM, PNG or JPEG file.
@@ -92,7 +96,7 @@ def read_shrunk(path: Path | str, *, window: Window = "voi", longest_side: int, 
             parsed = parse(handle, str(path), kind, head)
             parsed, header, facts = describe(parsed, read_groups(handle, parsed), frame)
             line = _line(parsed, header, facts, window)
-            most = _most_reductions(parsed, facts, longest_side) if line else 0
+            most = _most_reductions(parsed, facts, longest_side, line) if line else 0
             stored = decode_pixels(handle, parsed, facts, frame or 0, header.frames, most_reductions=most)
     size = shrunk_size(facts.rows, facts.columns, longest_side)
     if line is not None and size != (facts.rows, facts.columns):
@@ -126,9 +130,11 @@ def _line(parsed: Parsed, header: InstanceHeader, facts: PixelFacts, window: Win
     return _Line(slope, intercept, inverted != (slope < 0), ends)
 
 
-def _most_reductions(parsed: Parsed, facts: PixelFacts, longest_side: int) -> int:
+def _most_reductions(parsed: Parsed, facts: PixelFacts, longest_side: int, line: _Line) -> int:
     if parsed.elements.get(tags.PIXEL_PADDING_VALUE):  # what is padding can only be told in full resolution
         return 0
+    if parsed.transfer_syntax == uid.JPEGBaseline8Bit and not _is_fine(1, line.stored()):
+        return 0  # its reduced resolutions are rounded to whole values
     height, width = shrunk_size(facts.rows, facts.columns, longest_side)
     return halvings(facts.rows / height, facts.columns / width)
 
@@ -146,12 +152,12 @@ def _along(
     warnings: list[str] = []
     pixels, padding = stored.pixels, padding_range(parsed, facts)
     mask = padding_of(pixels, padding, warnings)
-    ends, span = None, None
+    span = None
     if line.ends == "percentiles":
         ends = percentile_range(pixels, mask)
         span = line.values(ends)
-    elif line.ends is not None:
-        ends = line.stored(line.ends)
+    else:
+        ends = line.stored()
 
     def extremes() -> tuple[int, int]:
         if mask is not None:
@@ -167,7 +173,8 @@ def _along(
 
     original = (facts.rows, facts.columns)
     rounding = _rounding(pixels.itemsize, ends) if whole else 0
-    small = shrink_by_area(pixels, *size, ready=ready, rounding=rounding, decoded_at=stored.reduction, original=original)
+    reduced = {"decoded_at": stored.reduction, "before": stored.before, "original": original}
+    small = shrink_by_area(pixels, *size, ready=ready, rounding=rounding, **reduced)
     applied = list(stored.applied)
     if mask is not None:
         applied.append(f"padding ({np.count_nonzero(mask) / mask.size:.1%} of the pixels) set to the darkest value")
@@ -188,8 +195,13 @@ def _varies(pixels: NDArray[Any], mask: NDArray[np.bool_] | None) -> bool:
     return bool((row != row[:1]).any())
 
 
+def _is_fine(bytes_each: int, ends: tuple[float, float] | None) -> bool:
+    """Whether stored values between black and white are so many that a mean may be rounded to one of them."""
+    return ends is not None and ends[1] - ends[0] >= _FINE[bytes_each]
+
+
 def _rounding(bytes_each: int, ends: tuple[float, float] | None) -> float:
-    if ends is not None and ends[1] - ends[0] >= _FINE[bytes_each]:
+    if _is_fine(bytes_each, ends):
         return 1 / 2
     return 1 / 128 if bytes_each == 1 else 0
 

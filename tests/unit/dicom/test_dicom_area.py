@@ -81,7 +81,7 @@ def test_the_pixels_of_a_wavelet_are_centred_on_every_fourth_pixel() -> None:
     """The second reduced resolution of a slope holds its values at 0, 4, 8, …; the result must not be shifted by that."""
     slope = np.repeat(np.arange(1000, dtype=np.float32)[:, None], 1000, axis=1)
     reduced = slope[::4, ::4].copy()
-    small = shrink_by_area(reduced, 100, 100, decoded_at=4, original=(1000, 1000))
+    small = shrink_by_area(reduced, 100, 100, decoded_at=4, before=1.5, original=(1000, 1000))
     centres = np.arange(100) * 10 + 4.5
     np.testing.assert_allclose(small[1:-1, 50], centres[1:-1], atol=0.3)
     assert (shrink_by_area(reduced, 100, 100)[1:-1, 50] < centres[1:-1] - 1).all()  # where that is not known, it is

@@ -207,6 +207,43 @@ def test_htj2k_is_decoded_at_a_reduced_resolution(build, film) -> None:
     assert np.abs(shrunk.image.pixels - by_hand(path, "voi", 48)).mean() < 2 * GREY_LEVEL
 
 
+WIDE = {"WindowCenter": "128", "WindowWidth": "220"}
+
+
+@pytest.mark.parametrize("sides", [(400, 320), (397, 313)])
+def test_jpeg_is_decoded_at_a_reduced_resolution(build, film, sides) -> None:
+    """The difference from the full decode, in levels of 255: rounding on average, most at the rim of letters."""
+    pixels = (film >> 4).astype(np.uint8)[: sides[0], : sides[1]]
+    path = build(pixels, bytes(imagecodecs.jpeg8_encode(pixels, level=95)), uid.JPEGBaseline8Bit, **WIDE)
+    shrunk = read_shrunk(path, longest_side=48)
+    assert shrunk.image.applied[0] == "decoded at 1/4 of the side (JPEG)" and shrunk.fingerprint.startswith("r4-")
+    difference = np.abs(shrunk.image.pixels - by_hand(path, "voi", 48)) / GREY_LEVEL
+    assert difference.mean() < 0.5 and difference.max() < 12
+
+
+def test_a_reduced_jpeg_is_not_shifted(build) -> None:
+    """Its pixels lie between those of the original, unlike a wavelet's: a slope keeps its place."""
+    slope = np.repeat((np.arange(800) // 4).astype(np.uint8)[:, None], 800, axis=1)
+    path = build(slope, bytes(imagecodecs.jpeg8_encode(slope, level=100)), uid.JPEGBaseline8Bit, **WIDE)
+    shrunk = read_shrunk(path, longest_side=100, window="full")
+    assert shrunk.image.applied[0] == "decoded at 1/4 of the side (JPEG)"
+    np.testing.assert_allclose(shrunk.image.pixels[:, 50], (np.arange(100) * 2 + 0.5) / 255, atol=0.3 * GREY_LEVEL)
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {"PixelPaddingValue": 255},
+        {"VOILUTFunction": "SIGMOID"},
+        {"WindowWidth": "100"},  # a stored value is more than two levels of grey: means must not be rounded to one
+    ],
+)
+def test_a_jpeg_that_must_not_be_averaged_or_rounded_is_decoded_in_full(build, film, facts) -> None:
+    pixels = (film >> 4).astype(np.uint8)
+    frame = bytes(imagecodecs.jpeg8_encode(pixels, level=95))
+    assert "-" not in read_shrunk(build(pixels, frame, uid.JPEGBaseline8Bit, **{**WIDE, **facts}), longest_side=48).fingerprint
+
+
 @pytest.mark.parametrize(
     ("options", "facts"),
     [
