@@ -21,7 +21,7 @@ def checks_table(result: AuditResult, facts: ReportFacts) -> TableView:
         ("Are subgroups served alike?", _alike),
         ("Could an attribute give a finding away?", _given_away),
         ("Do training and test share anything?", _apart),
-        ("Do the saliency maps depend on the model?", _explained),
+        ("Do the saliency maps pass their checks?", _explained),
         ("Has a person stated what the model is for?", _stated),
     )
     rows = []
