@@ -25,7 +25,7 @@ class WeightsReport:
     """What a network starts from.
 
     Attributes:
-        requested: What the config asked for.
+        requested: What the config asked for; of a file its name, for names of folders may be a patient's.
         source: Where the weights came from: ``hub:<name>``, ``file:<name>``, ``random``.
         sha256: Hash of the loaded backbone tensors, or "" for random weights.
         loaded: Backbone tensors loaded.
@@ -229,4 +229,4 @@ def _fill(network: EfficientNet, requested: str, source: str, state: dict[str, T
     note = f"{len(loaded)} of {len(wanted)} backbone tensors loaded from {source}" + (
         f", {unused} in the file unused" if unused else ""
     )
-    return WeightsReport(requested, source, state_fingerprint(loaded), len(loaded), len(wanted), False, note)
+    return WeightsReport(Path(requested).name, source, state_fingerprint(loaded), len(loaded), len(wanted), False, note)

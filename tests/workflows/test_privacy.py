@@ -15,11 +15,13 @@ import pytest
 from pydicom import dcmread
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
+from safetensors.torch import save_file
 
 from medclassify.cli import main
 from medclassify.dicom import read_image
 from medclassify.errors import ConfigError, ManifestError
 from medclassify.manifest import PatientHasher, keep_samples, read_boxes, read_manifest
+from medclassify.models import create_network
 from medclassify.records import Answer, Presence
 from medclassify.review import Desk, ReviewStore, build_worklist, named_reader, open_review_run
 from medclassify.workflows.audit import audit
@@ -36,7 +38,7 @@ data:
   batch_size: 32
   exclude_patients: ["@{withdrawn}"]
   licence: CC-BY 4.0
-model: {{backbone: test_efficientnet, weights: none}}
+model: {{backbone: test_efficientnet, weights: {weights}}}
 trainer: {{max_epochs: 1}}
 explain: {{samples: 2}}
 audit: {{bootstrap: 100}}
@@ -84,7 +86,11 @@ def site(phantom: Path, tmp_path_factory: pytest.TempPathFactory, state: dict[st
     labels["patient_name"], labels["comment"], labels["birth_date"] = f"{NAME}, John", f"{NAME} said it hurts", "1950-01-01"
     labels.to_csv(folder / "labels.csv", index=False)
     config = root / "named.yaml"
-    config.write_text(CONFIG.format(folder=folder, labels=folder / "labels.csv", withdrawn=listed), encoding="utf-8")
+    weights = root / f"{NAME}_weights" / "start.safetensors"
+    weights.parent.mkdir()
+    save_file({name: each.contiguous() for name, each in create_network("test_efficientnet", 1).state_dict().items()}, weights)
+    texts = CONFIG.format(folder=folder, labels=folder / "labels.csv", withdrawn=listed, weights=weights)
+    config.write_text(texts, encoding="utf-8")
     done, printed = run_verb(state, "fit", config, "--run_dir", root / "run")
     assert done == 0, printed
     return Site(folder, folder / "labels.csv", withdrawn, root / "run", printed, state)
@@ -149,7 +155,7 @@ def test_a_run_holds_folder_names_where_files_must_be_found_and_nothing_else(sit
     assert NAME not in manifest.frame.drop(columns="path").to_csv()
     assert not {"patient_name", "comment", "birth_date"} & set(manifest.frame.columns)
     config = (site.run / "config.yaml").read_text(encoding="utf-8")
-    assert [line for line in config.splitlines() if NAME in line and not line.strip().startswith(("source:", "labels:"))] == []
+    assert [line for line in config.splitlines() if NAME in line and not re.match(r"\s*(source|labels|weights):", line)] == []
     exclusions = pd.read_csv(site.run / "exclusions.csv")
     assert NAME not in exclusions.drop(columns="path").to_csv()
 

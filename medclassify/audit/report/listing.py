@@ -1,7 +1,6 @@
 """Facts as tables of item and value, and shares of a whole: what several sections print."""
 
 from collections.abc import Mapping
-from pathlib import PurePath
 from typing import Any
 
 from medclassify.audit.keys import said
@@ -40,8 +39,6 @@ def _flat(values: Mapping[str, Any], above: tuple[str, ...] = ()) -> list[tuple[
         if key == "exclude_patients":
             # These are ids as a hospital writes them; a report goes from hand to hand.
             lines.append((name, f"{len(value or ())} patients"))
-        elif key == "requested" and isinstance(value, str):
-            lines.append((name, PurePath(value).name))  # names of folders may be a patient's
         elif isinstance(value, Mapping):
             lines += _flat(value, name)
         elif isinstance(value, (list, tuple)):

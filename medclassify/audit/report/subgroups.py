@@ -3,7 +3,7 @@
 from typing import Any
 
 from medclassify.audit.facts import ReportFacts
-from medclassify.audit.gap_row import COMPLEMENT, GapVerdict
+from medclassify.audit.gap_row import COMPLEMENT, GapRow, GapVerdict
 from medclassify.audit.report.checks import verdict_sentence
 from medclassify.audit.report.groups import group_views
 from medclassify.audit.report.views import TableView, Td, detectable_text, few, shown, verdict_chip, words
@@ -37,16 +37,18 @@ def failing_table(result: AuditResult) -> TableView | None:
         assert row.ci_low is not None
         assert row.ci_high is not None
         text = gap_text(row.gap, row.ci_low, row.ci_high, row.metric)
-        together = (
-            f"with all others: {gap_number(row.sim_low, row.metric)} to {gap_number(row.sim_high, row.metric)}"
-            if row.sim_low is not None and row.sim_high is not None
-            else ""
-        )
         adjusted = Td(p_value(row.p_adjusted), sub="" if row.holds else "does not hold after adjustment")
         names = (row.finding, shown(row.attribute), f"{row.subgroup} against {row.reference}", LABELS[row.metric])
-        rows.append((*(Td(name) for name in names), Td(text, sub=together, chip=verdict_chip(row.verdict)), adjusted))
+        rows.append((*(Td(name) for name in names), Td(text, sub=together(row), chip=verdict_chip(row.verdict)), adjusted))
     head = ("Finding", "Attribute", "Groups", "Metric", "Gap", "p (Holm)")
     return TableView("Gaps whose whole interval lies beyond the margin", head, tuple(rows), kind="stack") if rows else None
+
+
+def together(row: GapRow) -> str:
+    """The max-T limits of a stable comparison, or why it has none."""
+    if row.sim_low is not None and row.sim_high is not None:
+        return f"max-T: {gap_number(row.sim_low, row.metric)} to {gap_number(row.sim_high, row.metric)}"
+    return "no max-T limits: not against the reference" if row.reference == COMPLEMENT else "no max-T limits: too few resamples define them"
 
 
 def worst_table(result: AuditResult) -> TableView | None:

@@ -19,6 +19,7 @@ from medclassify.audit.report.flow import flow_figure
 from medclassify.audit.report.forest import forest
 from medclassify.audit.report.items import reporting_items
 from medclassify.audit.report.page import SECTIONS
+from medclassify.audit.report.subgroups import failing_table
 from medclassify.audit.report.svg import Axes, picture, ticks
 from medclassify.audit.standardised import Standardised
 from medclassify.audit.underdiagnosis import Underdiagnosis
@@ -238,6 +239,19 @@ def test_a_page_of_many_findings_keeps_every_table_captioned(result) -> None:
     html = render_report(result, ReportFacts("t"))
     assert html.count("<table") == html.count("<caption")
     assert not re.findall(r"<th(?![^>]*scope=)[ >]", html)
+
+
+def test_gaps_beyond_the_margin_have_max_t_limits_or_say_why_not(make_predictions) -> None:
+    predictions = make_predictions(900, findings=("Effusion",), weaker_in="F")
+    halves = np.where(predictions["sample_id"].str[-1].astype(int) % 2, "A", "B")
+    predictions["site"] = np.where(predictions["sex"] == "F", "C", halves)
+    result = compute_audit(predictions, attributes=["site"], references={"site": "A"}, bootstrap=100)
+    table = failing_table(result)
+    assert table is not None
+    said = {row[2].text: row[4].sub for row in table.rows if row[3].text == "AUROC"}
+    assert re.fullmatch(r"max-T: −\.\d+ to −\.\d+", said["C against A"])
+    assert said["C against all others"] == "no max-T limits: not against the reference"
+    assert "take no part" in render_report(result, ReportFacts("t"))
 
 
 def test_masked_counts_make_no_curve(make_predictions) -> None:
