@@ -62,22 +62,27 @@ def false_alarms(seeds: int) -> Measure:
 
 @cache
 def alarms(fault: str, seed: int) -> dict[str, list[float]]:
-    """What each detector says about a sample with one fault (or none): the sizes of its alarms.
-
-    A gap alarms where its whole interval lies beyond the margin and it holds after Holm's adjustment; the attribute where
-    the audit says that it gives the finding away; an intercept where it holds after Holm's; a patient in two splits at once.
-    """
-    from medclassify.audit import GapVerdict
+    """What each detector says about a sample with one fault (or none): the sizes of its alarms."""
     from medclassify.manifest.leakage import check_leakage
 
-    result = audited(fault, seed, PATIENTS)
+    crossing = check_leakage(_manifest(fault, seed)).findings
+    return {**rung(audited(fault, seed, PATIENTS)), "patient_in_two_splits": [float(each.count) for each in crossing]}
+
+
+def rung(result: AuditResult) -> dict[str, list[float]]:
+    """The alarms of an audit, by the fault that each is made for.
+
+    A gap alarms where its whole interval lies beyond the margin and it holds after Holm's adjustment; the attribute where
+    the audit says that it gives the finding away; an intercept where it holds after Holm's.
+    """
+    from medclassify.audit import GapVerdict
+
     gaps = [row for row in result.gaps if row.metric == "auroc" and row.verdict is GapVerdict.FAIL and row.holds]
     return {
         "fainter_in_f": [abs(row.gap) for row in gaps if row.attribute == "sex" and row.gap is not None],
         "label_noise_site_b": [abs(row.gap) for row in gaps if row.attribute == "site" and row.gap is not None],
         "site_marker": [row.alone.value or 0.0 for row in result.confounding if row.alarm and row.shown],
         "miscalibrated_site_b": [abs(row.estimate.value or 0.0) for row in result.miscalibrated],
-        "patient_in_two_splits": [float(each.count) for each in check_leakage(_manifest(fault, seed)).findings],
     }
 
 

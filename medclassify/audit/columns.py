@@ -50,7 +50,10 @@ def numbers(column: pd.Series, source: str) -> NDArray[np.float64]:
     values = pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
     words = column[np.isnan(values) & column.notna().to_numpy()]
     if len(words):
-        raise MetricError(f"{source}: {column.name} must be a number, received {words.iloc[0]!r} ({len(words)} such rows).")
+        raise MetricError(
+            f"{source}: {column.name} must be a number, received {words.iloc[0]!r} ({len(words)} such rows). "
+            "Correct them, or leave them blank."
+        )
     return values
 
 
@@ -62,7 +65,7 @@ def targets(column: pd.Series, source: str) -> NDArray[np.float64]:
     if odd.size:
         raise MetricError(
             f"{source}: {column.name} must be 1 (present), 0 (absent), -1 (uncertain) or blank, "
-            f"received {odd[0]:g} ({odd.size} such rows)."
+            f"received {odd[0]:g} ({odd.size} such rows). Correct them."
         )
     return values
 
@@ -72,7 +75,7 @@ def decisions(frame: pd.DataFrame, clean: pd.DataFrame, source: str) -> NDArray[
     if "decision" in frame and frame["decision"].notna().any():
         given = numbers(frame["decision"], source)
         if not np.isin(given[~np.isnan(given)], (0.0, 1.0)).all():
-            raise MetricError(f"{source}: decision must be 0, 1 or blank, received {np.nanmax(given):g}.")
+            raise MetricError(f"{source}: decision must be 0, 1 or blank, received {np.nanmax(given):g}. Correct the column.")
         return given
     made = (clean["score"] >= clean["threshold"]).to_numpy(dtype=np.float64)
     return np.where(clean["threshold"].isna(), np.nan, made)
@@ -89,7 +92,9 @@ def conformal_sets_given(frame: pd.DataFrame, source: str) -> NDArray[np.object_
     sets = frame["conformal_set"].fillna("").astype(str).to_numpy(object)
     strange = sorted(set(sets) - {"", *ConformalSet})
     if strange:
-        raise MetricError(f"{source}: conformal_set must be {', '.join(ConformalSet)} or blank, received {strange[0]!r}.")
+        raise MetricError(
+            f"{source}: conformal_set must be {', '.join(ConformalSet)} or blank, received {strange[0]!r}. Correct the column."
+        )
     return sets
 
 

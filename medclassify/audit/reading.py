@@ -28,4 +28,4 @@ def read_table(path: Path) -> pd.DataFrame:
         raise ManifestError(
             f"{path}: cannot be read as {kind} ({str(error).splitlines()[0]}). Export the table again."
         ) from error
-    raise ManifestError(f"{path}: predictions are read from .csv, .tsv or .parquet, received .{kind}.")
+    raise ManifestError(f"{path}: predictions are read from .csv, .tsv or .parquet, received .{kind}. Export the table as one.")

@@ -202,7 +202,8 @@ def _check_scores(clean: pd.DataFrame, column: str, source: str) -> None:
     bad = clean[known & ~np.isfinite(clean["score"])]
     if len(bad):
         raise MetricError(
-            f"{source}: {column} is not finite in {len(bad)} labelled rows (first: sample {bad['sample_id'].iloc[0]}). "
+            f"{source}: {column} is not finite in {len(bad)} labelled rows "
+            f"(first: sample {bad['sample_id'].iloc[0]}, received {bad['score'].iloc[0]:g}). "
             "Score these samples again, or leave them out and say so."
         )
     outside = clean["score"][known & ((clean["score"] < 0) | (clean["score"] > 1))]

@@ -26,8 +26,6 @@ from medclassify.records import Split
 from medclassify.runs import RunLayout
 from medclassify.workflows.consent import Withdrawn, excluded_patients
 from medclassify.workflows.console import progress, say
-from medclassify.workflows.explanations import stored_cases
-from medclassify.workflows.reporting import audit_options, shown_config
 
 
 def audit(
@@ -92,6 +90,8 @@ def _audit_run(
     exclude_patients: Sequence[str],
     intersections: Sequence[Sequence[str]],
 ) -> AuditResult:
+    from medclassify.workflows.reporting import audit_options, shown_config  # imports torch, which a table does not need
+
     config, table = load_config(run.config), pd.read_parquet(run.predictions)
     facts = _stored_facts(run, shown_config(config))
     withdrawn = Withdrawn.of(exclude_patients, run)
@@ -167,6 +167,8 @@ def _without(facts: ReportFacts, run: RunLayout, withdrawn: Withdrawn, kept: set
 
 def _stored_facts(run: RunLayout, config: Mapping[str, Any]) -> ReportFacts:
     """What the run's own report told: its model, the way of the samples, the explained cases."""
+    from medclassify.workflows.explanations import stored_cases  # imports torch
+
     path = run.audit / "audit.json"
     try:
         stored = json.loads(path.read_text(encoding="utf-8"))["facts"]

@@ -108,27 +108,20 @@ def default_folder(run_folder: Path, manifest: Path | None) -> Path:
     return root.with_name(f"{root.name}-on-{manifest.stem if manifest else 'test'}")
 
 
-def require_columns(attributes: Sequence[str], run: RunLayout | None, predictions: Path | None) -> None:
-    """Refuses attributes that are no columns of the predictions.
+def require_columns(attributes: Sequence[str], run: RunLayout) -> None:
+    """Refuses attributes that are no columns of a run's predictions.
 
     Raises:
         ConfigError: The first that is not a column.
-        MedclassifyError: The table cannot be read.
     """
-    if run is not None:
-        import pyarrow.parquet as pq
+    import pyarrow.parquet as pq
 
-        source, known = run.predictions, pq.read_schema(run.predictions).names
-    elif predictions is not None:
-        from medclassify.audit.reading import read_table
-
-        source, known = predictions, [str(name) for name in read_table(predictions).columns]
-    else:
-        return
+    known = pq.read_schema(run.predictions).names
     for name in attributes:
         if name not in known:
+            columns = ", ".join(known)
             raise ConfigError(
-                f"--attributes {name}: no column of {source}. Its columns are {', '.join(known)}.{_meant(name, known)}"
+                f"--attributes {name}: no column of {run.predictions}. Its columns are {columns}.{_meant(name, known)}"
             )
 
 

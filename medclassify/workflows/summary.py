@@ -1,11 +1,16 @@
 """What a verb prints when it has finished: the figures first, then what was written and what to do next."""
 
+from __future__ import annotations
+
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from medclassify.audit import AuditResult
 from medclassify.records import Estimate
-from medclassify.workflows.fit import Fitted
-from medclassify.workflows.predict import Predicted
+
+if TYPE_CHECKING:  # they import torch, which an audit of a table does not need
+    from medclassify.workflows.fit import Fitted
+    from medclassify.workflows.predict import Predicted
 
 _RATES = ("sensitivity", "specificity")
 

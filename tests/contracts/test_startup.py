@@ -43,6 +43,14 @@ def test_a_light_package_loads_no_network_stack(repository: Path, package: str):
     assert imported_by(repository, f"import medclassify.{package}") & HEAVY == set()
 
 
+def test_auditing_a_table_loads_no_network_stack(repository: Path, tmp_path: Path):
+    rows = "".join(f"{number % 2},{number % 7 / 7},{'FM'[number % 3 > 0]}\n" for number in range(60))
+    (tmp_path / "theirs.csv").write_text(f"target,probability,sex\n{rows}")
+    words = ["audit", "--predictions", str(tmp_path / "theirs.csv"), "--attributes", "sex"]
+    assert imported_by(repository, f"from medclassify.cli import main\nassert main({words!r}) == 0") & HEAVY == set()
+    assert (tmp_path / "theirs-audit" / "report.html").is_file()
+
+
 def test_the_version_costs_nothing(repository: Path):
     assert {
         name for name in imported_by(repository, "import medclassify") if name in HEAVY | SLOW_TO_IMPORT | {"numpy"}

@@ -48,7 +48,11 @@ def together(row: GapRow) -> str:
     """The max-T limits of a stable comparison, or why it has none."""
     if row.sim_low is not None and row.sim_high is not None:
         return f"max-T: {gap_number(row.sim_low, row.metric)} to {gap_number(row.sim_high, row.metric)}"
-    return "no max-T limits: not against the reference" if row.reference == COMPLEMENT else "no max-T limits: too few resamples define them"
+    return (
+        "no max-T limits: not against the reference"
+        if row.reference == COMPLEMENT
+        else "no max-T limits: too few resamples define them"
+    )
 
 
 def worst_table(result: AuditResult) -> TableView | None:

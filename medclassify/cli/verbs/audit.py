@@ -26,8 +26,8 @@ def _audit(arguments: argparse.Namespace, overrides: Sequence[str]) -> None:
     from medclassify.workflows import checks
 
     attributes = tuple(name.strip() for name in arguments.attributes.split(",") if name.strip())
-    if arguments.run is None or arguments.predictions is None:
-        checks.require_columns(attributes, RunLayout.open(arguments.run) if arguments.run else None, arguments.predictions)
+    if arguments.run is not None and arguments.predictions is None:
+        checks.require_columns(attributes, RunLayout.open(arguments.run))  # a table is read and checked without torch
 
     from medclassify.workflows.audit import audit
     from medclassify.workflows.summary import auroc_table

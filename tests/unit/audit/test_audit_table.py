@@ -164,7 +164,12 @@ def change(frame: pd.DataFrame, column: str, value: object, row: int = 3) -> pd.
         (lambda t: t, ["sex", "sex"], ManifestError, "an attribute is named twice: sex, sex"),
         (lambda t: t.assign(finding=["a", "b"] * 60), [], ManifestError, "no column sample_id"),
         (lambda t: change(t.assign(finding="a"), "finding", None), [], ManifestError, "1 rows have no finding"),
-        (lambda t: change(t, "probability", np.nan), [], MetricError, r"not finite in 1 labelled rows \(first: sample row 3\)"),
+        (
+            lambda t: change(t, "probability", np.nan),
+            [],
+            MetricError,
+            r"not finite in 1 labelled rows \(first: sample row 3, received nan\)",
+        ),
         (lambda t: change(t, "probability", np.inf), [], MetricError, "not finite in 1 labelled rows"),
         (lambda t: change(t, "probability", "high"), [], MetricError, "probability must be a number, received 'high'"),
         (

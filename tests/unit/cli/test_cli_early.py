@@ -57,7 +57,7 @@ def run(tmp_path: Path) -> Path:
             "audit RUN --attributes sex,sexx",
             "--attributes sexx: no column of RUN/predictions.parquet. Its columns are sample_id",
         ),
-        ("audit --predictions theirs.csv --attributes sexx", "no column of theirs.csv. Its columns are score, target, sex."),
+        ("audit --predictions theirs.csv --attributes sexx", "'sexx' is not an attribute column; it has: sex."),
         ("index here.dcm --labels l.csv --out m.xlsx", "--out m.xlsx: unknown kind of table '.xlsx'"),
         ("index nope --labels l.csv", "nope: no such file or folder"),
         ("fit generic.yaml --data.source nope", "data.source nope: no such file or folder. Check the path."),
