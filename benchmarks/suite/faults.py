@@ -100,7 +100,7 @@ def audited(fault: str, seed: int, patients: int) -> AuditResult:
     )
 
 
-def _planted(fault: str) -> tuple[str, ...]:
+def _planted(fault: str) -> Any:
     """The phantom's own faults; it renders pictures, so wrong probabilities are none of them."""
     return () if fault in ("", "miscalibrated_site_b") else (fault,)
 
