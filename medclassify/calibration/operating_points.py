@@ -19,6 +19,8 @@ from medclassify.records import OperatingPoint, ProbabilityTable, Split
 Criterion = Literal["sensitivity", "specificity", "youden", "cost"]
 FALLBACK = 0.90
 """What is held on the class that is there, where the criterion's own class is not."""
+HALF = 0.5
+"""Below this, the rate that a criterion does not hold is told: what holds the other one is hardly a decision."""
 
 
 def choose_operating_points(
@@ -193,6 +195,10 @@ def _doubts(classes: _Classes, threshold: float, held: str) -> str:
             low, high = wilson(value, size, normal_quantile(0.95))
             name = ("positive" if rate == "sensitivity" else "negative") + ("" if size == 1 else "s")
             doubts.append(f"chosen from {size} {name}: the true {rate} may be anything from {low:.2f} to {high:.2f}")
+    if held == "sensitivity" and 0 < specificity < HALF:
+        doubts.append(f"it calls {1 - specificity:.0%} of the negatives of the split too")
+    if held == "specificity" and 0 < sensitivity < HALF:
+        doubts.append(f"it calls only {sensitivity:.0%} of the positives of the split")
     if sensitivity == 0:
         doubts.append("it calls no positive of the split")
     if specificity == 0:

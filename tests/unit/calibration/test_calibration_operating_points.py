@@ -151,6 +151,14 @@ def test_a_threshold_that_calls_all_or_nothing_is_warned_of():
     assert nothing.warning == "f0: it calls no positive of the split"
 
 
+def test_what_a_held_rate_costs_is_told_where_it_is_more_than_half():
+    y = np.r_[np.ones(40), np.zeros(50)]
+    low = np.r_[np.linspace(0.2, 0.9, 40), np.linspace(0.1, 0.5, 50)]
+    assert choose(low, y).warning == "f0: it calls 56% of the negatives of the split too"
+    assert choose(low, y, target=0.5).warning == ""
+    assert choose(1 - low, 1 - y, criterion="specificity").warning.startswith("f0: it calls only ")
+
+
 def test_certain_negatives_make_a_specificity_impossible():
     point = choose(np.r_[np.full(30, 1.0), np.full(30, 1.0)], np.r_[np.ones(30), np.zeros(30)], criterion="specificity")
     assert point.threshold == 1.0
