@@ -16,7 +16,7 @@ from app.originals import priors
 from app.second import choose_first, show_added, show_findings, show_history, show_verdict
 from app.similar import show_similar
 from app.text import escaped, plain, tags
-from app.viewer import Marking, prefetch, show_viewer
+from app.viewer import Marking, show_viewer
 from medclassify.records import Identity, Reading, ReadingState, ReviewItem
 from medclassify.review import MISSING, Desk
 
@@ -40,11 +40,9 @@ def show_case(desk: Desk, who: Identity, sample_id: str, listed: session.Listed)
     _arrive(sample_id)
     rows = desk.samples.rows(sample_id)
     if blind(who):
-        _show_reading(desk, who, desk.open(who, sample_id), rows)
+        _show_reading(desk, who, desk.open(who, sample_id), rows, following)
     else:
-        _show_for_others(desk, who, sample_id, rows)
-    if following is not None:
-        prefetch(desk.run, following)
+        _show_for_others(desk, who, sample_id, rows, following)
 
 
 def _arrive(sample_id: str) -> None:
@@ -53,7 +51,7 @@ def _arrive(sample_id: str) -> None:
         st.session_state[session.TARGET] = False
 
 
-def _show_reading(desk: Desk, who: Identity, reading: Reading, rows: pd.DataFrame) -> None:
+def _show_reading(desk: Desk, who: Identity, reading: Reading, rows: pd.DataFrame, following: str | None) -> None:
     run, sample_id = desk.run, reading.sample_id
     revealed = reading.state in (ReadingState.REVEALED, ReadingState.DONE)
     locked = reading.state is ReadingState.LOCKED
@@ -63,7 +61,7 @@ def _show_reading(desk: Desk, who: Identity, reading: Reading, rows: pd.DataFram
     stored = (*reading.first, *reading.second) if revealed else reading.first
     picture, panel = _columns()
     with picture:
-        _show_images(desk, sample_id, marking(draft, run.findings, stored), finding=chosen or _any(items))
+        _show_images(desk, sample_id, marking(draft, run.findings, stored), following, finding=chosen or _any(items))
     with panel:
         _show_facts(desk, who, rows)
         if not revealed and draft:
@@ -86,7 +84,7 @@ def _any(items: Sequence[ReviewItem]) -> str | None:
     return items[0].finding if items else None
 
 
-def _show_for_others(desk: Desk, who: Identity, sample_id: str, rows: pd.DataFrame) -> None:
+def _show_for_others(desk: Desk, who: Identity, sample_id: str, rows: pd.DataFrame, following: str | None) -> None:
     """For auditors, adjudicators and admins: everything, and nothing to give."""
     items = desk.items(who, sample_id)
     finding = st.session_state.setdefault(f"looking/{sample_id}", items[0].finding)
@@ -98,7 +96,7 @@ def _show_for_others(desk: Desk, who: Identity, sample_id: str, rows: pd.DataFra
     readings = desk.readings(who, sample_id)
     stored = tuple(answer for reading in readings for answer in (*reading.first, *reading.second))
     with picture:
-        _show_images(desk, sample_id, marking(None, desk.run.findings, stored), finding=finding)
+        _show_images(desk, sample_id, marking(None, desk.run.findings, stored), following, finding=finding)
     with panel:
         _show_facts(desk, who, rows)
         show_findings(desk, items, rows, finding, look)
@@ -148,7 +146,7 @@ def _columns() -> list[DeltaGenerator]:
     return st.columns([1.2, 1], gap="medium")
 
 
-def _show_images(desk: Desk, sample_id: str, marks: Marking, *, finding: str | None) -> None:
+def _show_images(desk: Desk, sample_id: str, marks: Marking, following: str | None, *, finding: str | None) -> None:
     others = priors(desk.run, sample_id)
     chosen = None
     if len(others):
@@ -165,11 +163,11 @@ def _show_images(desk: Desk, sample_id: str, marks: Marking, *, finding: str | N
             help="The manifest holds no dates, so which came first is not known; they stand by age.",
         )
     if chosen is None:
-        show_viewer(desk.run, sample_id, marks, finding=finding, height=IMAGE_HEIGHT)
+        show_viewer(desk.run, sample_id, marks, finding=finding, following=following, height=IMAGE_HEIGHT)
         return
     own, other = st.columns(2, gap="small")
     with own:
-        show_viewer(desk.run, sample_id, marks, finding=finding, height=IMAGE_HEIGHT)
+        show_viewer(desk.run, sample_id, marks, finding=finding, following=following, height=IMAGE_HEIGHT)
     with other:
         show_viewer(desk.run, chosen, height=IMAGE_HEIGHT, title=labels[chosen])
 

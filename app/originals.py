@@ -22,12 +22,14 @@ class Stack:
         slices: File and frame of each.
         at: Which of them is the sample's own.
         warnings: What a person should know about the stack.
+        names: The slices' ids, where the sample is the whole series.
     """
 
     key: str
     slices: tuple[tuple[str, int | None], ...]
     at: int
-    warnings: tuple[str, ...]
+    warnings: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
 
 
 @st.cache_resource(max_entries=2, hash_funcs={ReviewRun: id}, show_spinner=False)
@@ -86,7 +88,7 @@ def stack_of(run: ReviewRun, sample_id: str, slice_id: str = "") -> Stack | None
     if listed is not None:
         ids = listed["slice_id"].tolist()
         at = ids.index(slice_id) if slice_id in ids else len(ids) // 2
-        return Stack(f"series/{sample_id}/", tuple((path, None) for path in listed["path"]), at, ())
+        return Stack(f"series/{sample_id}/", tuple((path, None) for path in listed["path"]), at, names=tuple(ids))
     own = _manifest(run).loc[sample_id]
     members = _groups(run, "series_uid").get(own["series_uid"], [])
     if own["modality"] not in ("CT", "MR", "PT") or len(members) < 2:

@@ -2,7 +2,7 @@
 
 import json
 import struct
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -159,15 +159,6 @@ def pack(facts: Mapping[str, Any], values: bytes) -> bytes:
     header = json.dumps(facts, allow_nan=False).encode()
     header += b" " * (-(len(header) + 4) % 8)
     return struct.pack("<I", len(header)) + header + values
-
-
-def pack_many(messages: Iterable[bytes], facts: Mapping[str, Any]) -> bytes:
-    """Several messages as one: each behind its length, all of them multiples of eight."""
-    parts = []
-    for message in messages:
-        padded = message + b"\0" * (-len(message) % 8)
-        parts.append(struct.pack("<II", len(padded), 0) + padded)
-    return pack({**facts, "kind": "many", "count": len(parts)}, b"".join(parts))
 
 
 def without_path(message: str, path: str) -> str:

@@ -1,4 +1,4 @@
-"""The page that ``medclassify review RUN`` starts: ``python -m streamlit run app/review.py -- RUN``."""
+"""The page that ``medclassify review RUN`` starts; ``server.py`` serves it."""
 
 import sys
 

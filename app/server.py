@@ -10,9 +10,13 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import streamlit as st
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
 
 from app import session
 from app.arguments import read_arguments
+from app.tickets import TICKETS
 from medclassify.errors import MedclassifyError
 
 
@@ -36,4 +40,21 @@ async def _warm(_: st.App) -> AsyncIterator[None]:
     yield
 
 
-app = st.App(Path(__file__).with_name("review.py"), lifespan=_warm)
+def _pixels(request: Request) -> Response:
+    """Image values, for whom the page has given a ticket."""
+    try:
+        message = TICKETS.read(request.path_params["ticket"], request.path_params["part"], full="full" in request.query_params)
+    except MedclassifyError as error:
+        return PlainTextResponse(str(error), 404)
+    # Pixels hardly shrink by gzip, and a patient's image is in no cache of the browser.
+    return Response(message, media_type="application/octet-stream", headers=_HEADERS)
+
+
+_HEADERS = {"Content-Encoding": "identity", "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+_BASE = "/".join(["", *filter(None, [str(st.get_option("server.baseUrlPath") or "").strip("/")])])
+
+app = st.App(
+    Path(__file__).with_name("review.py"),
+    lifespan=_warm,
+    routes=[Route(f"{_BASE}/pixels/{{ticket}}/{{part:int}}", _pixels)],
+)

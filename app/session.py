@@ -15,6 +15,7 @@ import streamlit as st
 
 from app.arguments import Arguments
 from app.text import plain
+from app.tickets import TICKETS
 from medclassify.review import Accounts, Desk, Queues, ReviewRun, ReviewStore, named_reader, open_review_run, open_review_store
 from medclassify.review.samples import SampleIndex
 from medclassify.runs import RunLayout
@@ -24,7 +25,7 @@ FILTER = "filter/"
 OVERLAY = "view/overlay"
 """Whether the reader has asked for saliency maps."""
 HIDDEN = "hidden-"
-"""Prefix of the keys of containers that only carry values to the browser."""
+"""Prefix of the keys of containers that show nothing."""
 TARGET = "show_target"
 """Widget key of the switch that shows the reference label."""
 
@@ -86,6 +87,7 @@ def open_all(arguments: Arguments) -> tuple[Desk, Queues, Accounts]:
     Raises:
         MedclassifyError: The run or the store cannot be used.
     """
+    TICKETS.idle = arguments.idle
     run = load_run(arguments)
     store = open_store(run, arguments.store)
     desk = open_desk(run, store, arguments.show_identity)

@@ -5,10 +5,12 @@ from typing import Any
 
 import streamlit as st
 from streamlit.components import v2
+from streamlit.errors import StreamlitAuthError
 
 from app import session
 from app.arguments import Arguments
 from app.text import plain
+from app.tickets import drop_tickets
 from medclassify.errors import MedclassifyError
 from medclassify.records import Identity, Role
 from medclassify.review import MAX_READER, Accounts, named_reader
@@ -46,13 +48,19 @@ def sign_in(accounts: Accounts, arguments: Arguments) -> Identity | None:
     if not accounts.required:
         return _named()
     cookie = session.own_key("medclassify", arguments.root) if arguments.root else ""
-    who = _resumed(accounts, cookie) or _by_provider(accounts)
+    who, refused = _resumed(accounts, cookie), ""
+    if who is None:
+        who, refused = _by_provider(accounts)
     if who is not None:
         _keep(cookie, st.session_state["token"], idle=arguments.idle.total_seconds() + 5)
         return who
-    ended = bool(st.session_state.pop("token", None) or _cookie(cookie))
-    _ask_password(accounts, ended=ended and not st.session_state.get("left"))
-    if ended:
+    here, kept = st.session_state.pop("token", None), _cookie(cookie)
+    if here:
+        st.session_state["ended"] = True
+    left = st.session_state.get("left")
+    told = "You were signed out after a time without use. What you stored, and what you typed, is kept."
+    _ask_password(accounts, told=told if (here or kept) and not left else "", refused=refused)
+    if here or kept:
         _keep(cookie, "", idle=0)
     return None
 
@@ -105,29 +113,43 @@ def _cookie(name: str) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _by_provider(accounts: Accounts) -> Identity | None:
-    if not _provider() or not st.user.get("is_logged_in") or "token" in st.session_state:
-        return None
+def _by_provider(accounts: Accounts) -> tuple[Identity | None, str]:
+    """Whom the provider has named, or why that does not count."""
+    over = any(name in st.session_state for name in ("token", "ended", "left"))  # signed out, and not signed in again since
+    if over or not _provider() or not st.user.get("is_logged_in"):
+        return None, ""
     try:
         who, st.session_state["token"] = accounts.sign_in_oidc(dict(st.user.to_dict()))
     except MedclassifyError as error:
-        st.error(plain(str(error)))
-        return None
-    return who
+        return None, str(error)
+    return who, ""
 
 
-def _ask_password(accounts: Accounts, *, ended: bool) -> None:
+def _ask_password(accounts: Accounts, *, told: str, refused: str) -> None:
     with _way_in():
         st.subheader("Sign in", anchor=False)
-        if ended:
-            st.info("You were signed out after a time without use. What you stored, and what you typed, is kept.")
+        session.show_message()
+        if told:
+            st.info(told)
+        elif refused:
+            st.error(plain(refused), icon=":material/block:")
         with st.form("sign_in", border=False):
             name = st.text_input("Name", max_chars=MAX_READER)
             password = st.text_input("Password", type="password")
             if st.form_submit_button("Sign in", type="primary"):
                 _try(accounts, name, password)
         if _provider():
-            st.button("Sign in with your organisation", on_click=st.login)
+            st.button("Sign in with your organisation", on_click=_go_to_provider)
+        if refused:
+            st.button("Sign out of your organisation", on_click=st.logout, help="To come back as somebody else.")
+
+
+def _go_to_provider() -> None:
+    try:
+        st.login()
+    except StreamlitAuthError as error:
+        reason = str(error).strip().splitlines()[0]
+        session.say("failed", f"Signing in with your organisation is not set up: {reason} See docs/review-administration.md.")
 
 
 def _try(accounts: Accounts, name: str, password: str) -> None:
@@ -137,7 +159,8 @@ def _try(accounts: Accounts, name: str, password: str) -> None:
         st.error(plain(str(error)))
         return
     st.session_state["token"] = token
-    st.session_state.pop("left", None)
+    for name in ("left", "ended"):
+        st.session_state.pop(name, None)
     st.rerun()
 
 
@@ -146,6 +169,7 @@ def _leave(who: Identity, accounts: Accounts) -> None:
         st.query_params.pop(name, None)
     if token := st.session_state.get("token"):
         accounts.sign_out(token)
+    drop_tickets()
     for key in list(st.session_state):
         del st.session_state[key]  # the next person at this screen inherits nothing
     st.session_state["left"] = True

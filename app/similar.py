@@ -19,7 +19,7 @@ _KINDS = {
 def show_similar(run: ReviewRun, sample_id: str, finding: str | None) -> None:
     """Shows what the run has stored for a sample; one image at a time, beside its labels."""
     try:
-        found = run.explanations.neighbours(sample_id)
+        found = _neighbours(run, sample_id)
     except MedclassifyError as error:
         st.error(plain(str(error)))
         return
@@ -39,6 +39,11 @@ def show_similar(run: ReviewRun, sample_id: str, finding: str | None) -> None:
             st.caption("Its image is not in this run's manifest.")
             return
         show_viewer(run, neighbour, height="22rem", title=names[chosen])
+
+
+@st.cache_resource(max_entries=256, show_spinner=False, hash_funcs={ReviewRun: id})
+def _neighbours(run: ReviewRun, sample_id: str) -> pd.DataFrame:
+    return run.explanations.neighbours(sample_id)
 
 
 def _name(row: pd.Series) -> str:

@@ -1,9 +1,12 @@
 // The viewer of one image: window, polarity, zoom, pan, measuring, marks and the saliency overlay, all in the browser.
+// It fetches values by the ticket that the page has given it (app/tickets.py), and keeps them for all viewers of the page.
 // What the values mean (modality LUT, polarity, padding, the file's windows, spacing) comes from medclassify.dicom; nothing is
 // decided here. Coordinates are pixels of the original image, origin at its top left corner, as the stored marks are.
 
 const PADDING = 0;
-const BLOCK = 16; // slices asked for at once
+const MOST_BYTES = 600e6;
+const AT_ONCE = 4; // slices on their way at one time
+const AGAIN = 4000; // ms until what could not be fetched is asked for again
 const TOOLS = [
   ["window", "Window", "Drag: left and right for width, up and down for centre", "D"],
   ["pan", "Pan", "Drag the image (or drag with the middle button, or with Shift)", "P"],
@@ -15,10 +18,54 @@ const TOOLS = [
 
 const number = (value, digits = 0) => value.toLocaleString("en", { maximumFractionDigits: digits, useGrouping: false });
 
+// --- values
+
+// A message: length of its header (uint32, little-endian), the header (JSON), then the values; see app/pixels.py.
+function unpack(buffer) {
+  const length = new DataView(buffer).getUint32(0, true);
+  const facts = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 4, length)));
+  const values = facts.kind === "map" ? new Uint8Array(buffer, 4 + length) : new Uint16Array(buffer, 4 + length);
+  return { ...facts, values, bytes: values.byteLength };
+}
+
+function keep(store, image) {
+  store.images.delete(image.key); // the last to arrive stands last
+  store.images.set(image.key, image);
+  let held = 0;
+  for (const each of store.images.values()) held += each.bytes;
+  for (const [key, each] of store.images) {
+    if (held <= MOST_BYTES) return;
+    store.images.delete(key);
+    held -= each.bytes;
+  }
+}
+
+async function bring(store, source, slice, { full = false, later = false } = {}) {
+  const key = `${source.prefix}${slice}`;
+  if (store.coming.has(key) || store.failed.has(key)) return;
+  store.coming.add(key);
+  try {
+    const home = location.pathname.replace(/\/?$/, "/");
+    const answer = await fetch(`${home}pixels/${source.ticket}/${slice}${full ? "?full" : ""}`, { priority: later ? "low" : "high" });
+    if (!answer.ok) throw new Error(await answer.text());
+    keep(store, unpack(await answer.arrayBuffer()));
+  } catch (error) {
+    const cut = error instanceof TypeError; // what fetch throws where nobody answers
+    store.failed.set(key, cut ? "The server cannot be reached; the image is asked for again." : error.message);
+    if (cut) setTimeout(() => store.failed.delete(key) && tell(store, key), AGAIN);
+  }
+  store.coming.delete(key);
+  tell(store, key);
+}
+
+function tell(store, key) {
+  for (const hear of [...store.arrived]) hear(key);
+}
+
 class Viewer {
   constructor(root) {
     this.root = root;
-    this.store = window.mcPixels ??= { images: new Map(), arrived: new Set() };
+    this.store = window.mcPixels ??= { images: new Map(), coming: new Set(), failed: new Map(), arrived: new Set() };
     this.kept = window.mcKept ??= {}; // from case to case: preset, inversion, opacity
     this.lut = new Uint32Array(65536);
     this.tool = "window";
@@ -26,7 +73,7 @@ class Viewer {
     this.pending = [];
     this.frames = 0;
     this.build();
-    this.hear = (facts) => this.arrived(facts);
+    this.hear = (key) => this.arrived(key);
     this.store.arrived.add(this.hear);
     this.sizes = new ResizeObserver(() => this.ask());
     this.sizes.observe(this.stage);
@@ -62,13 +109,19 @@ class Viewer {
     make("button", "", this.bar, { textContent: "Reset", title: "Whole image, its first window (key F)", type: "button" }).addEventListener(
       "click", () => this.reset());
     this.fuller = make("button", "", this.bar, { textContent: "Full resolution", type: "button" });
-    this.fuller.addEventListener("click", () => this.send("full", { at: Date.now() }));
+    this.fuller.addEventListener("click", () => bring(this.store, this.data.images, this.slice, { full: true }));
     this.stage = make("div", "stage", this.frame);
     this.canvas = make("canvas", "", this.stage, { role: "img", tabIndex: 0 });
     this.canvas.setAttribute("role", "img");
     this.note = make("div", "note", this.stage);
     this.corner = make("div", "corner", this.stage);
     this.progress = make("progress", "progress", this.stage, { max: 1, value: 0, hidden: true });
+    this.weighing = make("div", "weighing", this.frame, { hidden: true });
+    this.weighed = make("span", "", this.weighing);
+    this.heaviest = make("span", "heaviest", this.weighing);
+    this.strip = make("canvas", "strip", this.weighing, { height: 28, title: "Click to go to a slice" });
+    this.strip.setAttribute("role", "img");
+    this.strip.addEventListener("click", (event) => this.go(Math.floor((event.offsetX * this.data.images.count) / this.strip.clientWidth)));
     this.says = make("div", "says", this.frame);
     this.mapper = make("div", "mapper", this.frame, { hidden: true });
     const label = make("label", "", this.mapper);
@@ -101,14 +154,15 @@ class Viewer {
 
   update(data, trigger) {
     this.send = (name, value) => trigger(name, value);
-    const stack = JSON.stringify(data.stack ?? null);
-    const other = !this.data || this.data.key !== data.key;
+    const { prefix, ticket, count, at } = data.images;
+    const before = this.data?.images;
+    if (before?.ticket !== ticket) this.store.failed.clear();
+    const other = before?.prefix !== prefix;
     this.data = data;
+    this.stack = count > 1;
     this.pending = [];
-    if (other || stack !== this.stackWas) {
-      this.stackWas = stack;
-      this.slice = data.stack ? data.stack.at : 0;
-      this.wanted = null;
+    if (other || before.at !== at) {
+      this.slice = at;
       this.loading = false;
       if (other) [this.lines, this.image, this.map, this.drag] = [[], null, null, null];
       this.place = null;
@@ -118,6 +172,7 @@ class Viewer {
     this.undo.hidden = !(data.marking && data.marks.some((mark) => mark.own));
     if (!data.marking && (this.tool === "box" || this.tool === "point")) this.tool = "window";
     this.take(this.tool);
+    this.weigh(data.weights);
     this.mapper.hidden = !data.overlay;
     if (data.overlay) {
       this.mapOn.checked = data.overlay.on;
@@ -129,37 +184,34 @@ class Viewer {
     this.show();
   }
 
-  arrived(facts) {
-    const image = this.store.images.get(facts.key);
-    if (image && facts.kind === "image") setTimeout(() => (image.levels ??= levels(image)), 50); // before it is looked at
-    if (facts.kind === "many" && this.wanted !== null && facts.block === this.wanted) {
-      this.wanted = null;
-      if (this.loading) this.load();
-    }
+  arrived(key) {
+    const image = this.store.images.get(key);
+    if (image?.kind === "image") setTimeout(() => (image.levels ??= levels(image)), 50); // before it is looked at
     this.show();
   }
 
   keyOf(slice) {
-    return this.data.stack ? `${this.data.stack.prefix}${slice}` : this.data.key;
+    return `${this.data.images.prefix}${slice}`;
   }
 
   show() {
     if (!this.data) return;
+    const { images, next, overlay } = this.data;
     const image = this.store.images.get(this.keyOf(this.slice));
     this.here = Boolean(image);
     this.fuller.hidden = !image || image.width >= image.columns;
-    if (image) this.fuller.title = `Shown at ${image.width} × ${image.height} of ${image.columns} × ${image.rows} pixels`;
     if (!image) {
-      this.note.textContent = this.data.stack ? `Slice ${this.slice + 1} is on its way …` : "The image is on its way …";
-      if (this.data.stack) this.load();
+      const failed = this.store.failed.get(this.keyOf(this.slice));
+      this.note.textContent = failed ?? (this.stack ? `Slice ${this.slice + 1} is on its way …` : "The image is on its way …");
+      bring(this.store, images, this.slice);
     } else {
       this.note.textContent = "";
+      this.fuller.title = `Shown at ${image.width} × ${image.height} of ${image.columns} × ${image.rows} pixels`;
       if (this.image !== image) this.open(image);
-      // A map is of one slice: over any other it would point at the wrong place.
-      const own = !this.data.stack || this.slice === this.data.stack.at;
-      this.map = own && this.data.overlay?.key ? this.store.images.get(this.data.overlay.key) : null;
-      this.explain();
+      this.explain(overlay);
+      if (next && !this.store.images.has(`${next.prefix}${next.at}`)) bring(this.store, next, next.at, { later: true });
     }
+    if (this.loading) this.load();
     this.showProgress();
     this.ask();
   }
@@ -169,7 +221,7 @@ class Viewer {
     this.image = image;
     image.levels ??= levels(image);
     const same = before && before.columns === image.columns && before.rows === image.rows && this.place;
-    if (before && same && before.units === image.units && this.data.stack) return this.openWindows(image, true);
+    if (before && same && before.units === image.units && (this.stack || before.key === image.key)) return this.openWindows(image, true);
     this.openWindows(image, false);
     if (!same) this.fit();
   }
@@ -186,8 +238,12 @@ class Viewer {
     this.choose(names.includes(chosen) ? chosen : first, false);
   }
 
-  explain() {
+  explain(overlay) {
     const { image } = this;
+    // A map is of one slice: over any other it would point at the wrong place.
+    const map = this.slice === this.data.images.at ? overlay?.map : null;
+    this.map = map ? this.store.images.get(`${map.prefix}0`) : null;
+    if (map && !this.map) bring(this.store, map, 0);
     const steps = image.applied.join("; ") || "stored values as they are";
     this.says.textContent = [`${image.columns} × ${image.rows} pixels · ${steps}`, ...image.warnings.map((line) => `⚠ ${line}`)].join(" · ");
     this.says.title = this.says.textContent;
@@ -203,7 +259,7 @@ class Viewer {
       context.fillStyle = `rgb(${red} ${green} ${blue})`;
       context.fillRect(x, 0, 1, 8);
     }
-    this.scaleText.textContent = `0 to ${number(this.map.limit, 2)} logits and more${this.data.overlay.layer ? ` · layer ${this.data.overlay.layer}` : ""}`;
+    this.scaleText.textContent = `0 to ${number(this.map.limit, 2)} logits and more${overlay.layer ? ` · layer ${overlay.layer}` : ""}`;
   }
 
   // --- windows
@@ -366,15 +422,15 @@ class Viewer {
     const [left, right] = [from.column, to.column].map((value) => held(value, this.image.columns)).sort((a, b) => a - b);
     const [top, bottom] = [from.row, to.row].map((value) => held(value, this.image.rows)).sort((a, b) => a - b);
     const tenth = (value) => Math.round(10 * value) / 10;
-    const mark = { x: tenth(left), y: tenth(top), width: tenth(right - left), height: tenth(bottom - top), frame: this.data.stack ? this.slice : 0 };
+    const mark = { x: tenth(left), y: tenth(top), width: tenth(right - left), height: tenth(bottom - top), frame: this.slice };
     this.pending.push({ ...mark, own: true, label: "…" });
     this.send("mark", { ...mark, at: Date.now() });
   }
 
   wheel(event) {
-    if (!this.image && !this.data?.stack) return;
+    if (!this.image && !this.stack) return;
     event.preventDefault();
-    if (this.data.stack && !event.ctrlKey) {
+    if (this.stack && !event.ctrlKey) {
       this.turn(Math.sign(event.deltaY));
     } else {
       const here = this.at(event);
@@ -383,11 +439,14 @@ class Viewer {
   }
 
   turn(step) {
-    const next = Math.min(Math.max(this.slice + step, 0), this.data.stack.count - 1);
+    this.go(this.slice + step);
+  }
+
+  go(slice) {
+    const next = Math.min(Math.max(slice, 0), this.data.images.count - 1);
     if (next === this.slice) return;
     this.slice = next;
     this.loading = true;
-    this.load();
     this.show();
   }
 
@@ -402,7 +461,7 @@ class Viewer {
     if (pressed === "I") return this.invert();
     if (pressed === "F") return this.reset();
     if (pressed === "G" && !this.mapper.hidden && !this.mapOn.disabled) return this.wantMap(!this.mapOn.checked);
-    if (this.data.stack && (pressed === "ARROWUP" || pressed === "ARROWDOWN")) {
+    if (this.stack && (pressed === "ARROWUP" || pressed === "ARROWDOWN")) {
       event.preventDefault();
       this.turn(pressed === "ARROWUP" ? -1 : 1);
     }
@@ -418,30 +477,59 @@ class Viewer {
   // --- slices on demand
 
   load() {
-    if (this.wanted !== null || !this.data.stack) return;
-    const { count, prefix } = this.data.stack;
-    const missing = (slice) => slice >= 0 && slice < count && !this.store.images.has(`${prefix}${slice}`);
-    for (let away = 0; away < count; away++) {
-      for (const slice of [this.slice + away, this.slice - away]) {
-        if (!missing(slice)) continue;
-        const first = Math.floor(slice / BLOCK) * BLOCK;
-        this.wanted = `${prefix}${first}`;
-        this.send("slices", { first, last: Math.min(first + BLOCK, count) - 1, block: this.wanted });
-        return;
+    const { images } = this.data;
+    for (let away = 0; away < images.count; away++) {
+      for (const slice of new Set([this.slice + away, this.slice - away])) {
+        if (this.store.coming.size >= AT_ONCE) return;
+        if (slice >= 0 && slice < images.count && !this.store.images.has(this.keyOf(slice))) bring(this.store, images, slice);
       }
     }
   }
 
   showProgress() {
-    const stack = this.data.stack;
-    this.progress.hidden = true;
-    if (!stack) return;
+    const { count } = this.data.images;
     let here = 0;
-    for (let slice = 0; slice < stack.count; slice++) here += this.store.images.has(`${stack.prefix}${slice}`);
+    for (let slice = 0; slice < count; slice++) here += this.store.images.has(this.keyOf(slice));
     this.loaded = here;
-    this.progress.hidden = here === stack.count || here <= 1;
-    this.progress.value = here / stack.count;
-    this.progress.title = `${here} of ${stack.count} slices are here`;
+    this.progress.hidden = !this.stack || here === count || here <= 1;
+    this.progress.value = here / count;
+    this.progress.title = `${here} of ${count} slices are here`;
+  }
+
+  // --- which slices count
+
+  weigh(weights) {
+    this.weighing.hidden = !weights;
+    if (!weights) return;
+    const share = (slice) => `${number(100 * weights.of[slice])} %`;
+    const most = weights.of.map((_, slice) => slice).sort((a, b) => weights.of[b] - weights.of[a]).slice(0, 3);
+    this.weighed.textContent = `How much each slice counts for ${weights.finding}:`;
+    this.heaviest.replaceChildren(
+      ...most.map((slice) => {
+        const button = Object.assign(document.createElement("button"), { type: "button", textContent: `Slice ${slice + 1} · ${share(slice)}` });
+        button.addEventListener("click", () => this.go(slice));
+        return button;
+      }),
+    );
+    this.strip.setAttribute("aria-label", `Weights of slices: ${most.map((slice) => `${slice + 1}: ${share(slice)}`).join(", ")}`);
+  }
+
+  drawStrip(ratio) {
+    const weights = this.data.weights;
+    if (!weights) return;
+    const { strip } = this;
+    const [width, height] = [Math.round(strip.clientWidth * ratio), Math.round(strip.clientHeight * ratio)];
+    if (!width) return;
+    Object.assign(strip, { width, height }); // which clears it
+    const context = strip.getContext("2d");
+    const [most, step] = [Math.max(...weights.of), width / weights.of.length];
+    context.fillStyle = "rgba(128, 128, 128, .3)";
+    context.fillRect(this.slice * step, 0, Math.max(step, 2 * ratio), height); // where the stack stands
+    for (const [slice, weight] of weights.of.entries()) {
+      const tall = most > 0 ? Math.max((weight / most) * height, ratio) : ratio;
+      context.fillStyle = slice === this.slice ? "#d55e00" : "#56b4e9";
+      context.fillRect(slice * step, height - tall, Math.max(step - ratio, ratio), tall);
+    }
   }
 
   // --- drawing
@@ -464,6 +552,7 @@ class Viewer {
       if (this.place && this.place.fitted) this.place = null;
       Object.assign(canvas, { width, height });
     }
+    this.drawStrip(ratio);
     context.fillStyle = "#000";
     context.fillRect(0, 0, width, height);
     if (!image || !this.here || !this.window) return;
@@ -535,7 +624,7 @@ class Viewer {
     const drag = this.drag;
     const drawing = drag?.moved && drag.tool === "box" ? [{ own: true, label: "", frame: this.slice, ...spanned(drag.from, drag.last) }] : [];
     for (const mark of [...this.data.marks, ...this.pending, ...drawing]) {
-      if (this.data.stack && mark.frame !== this.slice) continue;
+      if (this.stack && mark.frame !== this.slice) continue;
       const [x, y] = this.toCanvas(mark.x, mark.y);
       const colour = mark.own ? "#56b4e9" : "#e69f00";
       const size = [mark.width * this.place.scale, mark.height * this.place.scale * this.tall];
@@ -562,10 +651,9 @@ class Viewer {
     const [low, high] = this.straight();
     const lines = [`centre ${number((low + high) / 2, 1)} · width ${number(high - low, 1)}${this.kept.inverted ? " · inverted" : ""}`];
     lines[0] += ` · ${number((100 * this.place.scale) / ratio)} %`;
-    if (this.data.stack) lines.unshift(`slice ${this.slice + 1} of ${this.data.stack.count}${this.loaded < this.data.stack.count ? ` (${this.loaded} here)` : ""}`);
-    if (this.data.stack && this.data.overlay?.key && this.slice !== this.data.stack.at) {
-      lines.push(`the map is of slice ${this.data.stack.at + 1}`);
-    }
+    const { count, at } = this.data.images;
+    if (this.stack) lines.unshift(`slice ${this.slice + 1} of ${count}${this.loaded < count ? ` (${this.loaded} here)` : ""}`);
+    if (this.data.overlay?.map && this.slice !== at) lines.push(`the map is of slice ${at + 1}`);
     if (this.tool === "measure" || this.lines.length) {
       lines.push(image.spacing ? `lengths by ${image.spacing_source}` : "no spacing in the file: lengths in pixels");
     }

@@ -145,14 +145,19 @@ class Accounts:
     def sign_in_oidc(self, claims: Mapping[str, Any]) -> tuple[Identity, str]:
         """Signs in whom an OIDC provider has named.
 
-        An e-mail address counts only where the provider says ``email_verified``: anyone may write any address.
+        An e-mail address counts only where the provider says ``email_verified``: anyone may write any address. A token counts
+        no longer than a session lasts without use: Streamlit keeps it for weeks, and a screen left alone would go on for ever.
 
         Args:
-            claims: Of the ID token: ``sub``, ``email``, ``email_verified``.
+            claims: Of the ID token: ``sub``, ``email``, ``email_verified``, ``iat``.
 
         Raises:
-            NotAllowedError: No open account has this identity.
+            NotAllowedError: No open account has this identity, or the token is too old.
         """
+        issued = datetime.fromtimestamp(float(claims.get("iat") or 0), UTC)
+        if datetime.now(UTC) - issued > self._idle:
+            minutes = self._idle.total_seconds() / 60
+            raise NotAllowedError(f"your sign-in with your organisation is older than {minutes:.0f} minutes. Sign in again.")
         known = [str(claims["sub"])] if claims.get("sub") else []
         if claims.get("email") and claims.get("email_verified") in (True, "true"):
             known.append(str(claims["email"]))

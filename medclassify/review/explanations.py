@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from medclassify.errors import ReviewError
 from medclassify.records import Saliency
 
-INDEX, NEIGHBOURS = "index.json", "neighbours.parquet"
+INDEX, NEIGHBOURS, ATTENTION = "index.json", "neighbours.parquet", "attention.parquet"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +63,21 @@ class StoredExplanations:
             return table[columns].reset_index(drop=True)
         except (OSError, KeyError, ValueError, pa.ArrowException) as error:
             raise ReviewError(f"{path}: not a file of similar cases. Check the run with: medclassify verify RUN") from error
+
+    def attention(self, sample_id: str, finding: str) -> dict[str, float]:
+        """How much each slice of a series counts for a finding, by slice id; they add up to 1. Empty where none is stored.
+
+        Raises:
+            ReviewError: The file is there and not one of slices' weights.
+        """
+        path = self.folder / ATTENTION
+        if not path.is_file():
+            return {}
+        try:
+            table = pq.read_table(path, columns=["slice_id", finding], filters=[("sample_id", "==", sample_id)])
+            return dict(zip(table["slice_id"].to_pylist(), map(float, table[finding].to_pylist()), strict=True))
+        except (OSError, KeyError, ValueError, TypeError, pa.ArrowException) as error:
+            raise ReviewError(f"{path}: not a file of slices' weights. Check the run with: medclassify verify RUN") from error
 
     @property
     def samples(self) -> frozenset[str]:

@@ -18,11 +18,12 @@ from medclassify.workflows.explanations import choose_cases, write_explanations
 from medclassify.workflows.localise import localisation_lines, localise
 from medclassify.workflows.method_checks import check_sanity, reference_limits
 from medclassify.workflows.scoring import Scorer
+from medclassify.workflows.series import slice_weights
 from medclassify.workflows.shortcut_watch import watch_shortcuts
 from medclassify.workflows.similar_cases import similar_cases
 from medclassify.workflows.tables import write_table
 
-LOCALISATION, NEIGHBOURS = "localisation.csv", "neighbours.parquet"
+LOCALISATION, NEIGHBOURS, ATTENTION = "localisation.csv", "neighbours.parquet", "attention.parquet"
 SHORTCUTS, SHORTCUT_CASES = "shortcuts.csv", "shortcut_cases.csv"
 
 
@@ -64,6 +65,8 @@ def explain_run(
     chosen = choose_cases(test, paths, config.explain.samples)
     cases = write_explanations(run.explain, explainer, chosen, limits, sanity, manifest.slices)
     if dataset.store.stacks:
+        held_back = manifest.frame.loc[manifest.frame["split"] != Split.TRAIN, "sample_id"].tolist()
+        write_table(slice_weights(scorer, dataset.store, held_back), run.explain / ATTENTION)
         say("  series: no scores against known places, no shortcut watch and no similar cases; these look at single images")
         return Explanations(cases, sanity, None, None)
     held_out = manifest.of_split(Split.TEST)

@@ -5,12 +5,14 @@ from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import numpy as np
+import pandas as pd
 import torch
 from numpy.typing import NDArray
 from timm.models.efficientnet import EfficientNet
 from torch import nn
 
 from medclassify.config import Config
+from medclassify.data import PreparedStore
 from medclassify.manifest import own_slices
 from medclassify.models import GatedAttention
 from medclassify.records import Preprocessing, Split
@@ -107,6 +109,29 @@ def found_slices(scorer: Scorer, dataset: Dataset) -> tuple[FoundSlices, ...]:
         by_chance = f"by chance {row.by_chance:.1f}"
         say(f"  {row.finding}: attention peaks on a slice that shows it in {row.hits} of {row.series} series ({by_chance})")
     return tuple(found)
+
+
+def slice_weights(scorer: Scorer, store: PreparedStore, sample_ids: Sequence[str]) -> pd.DataFrame:
+    """How much each slice of series counts, for the review page.
+
+    Args:
+        scorer: Its model judges series.
+        store: Holds them.
+        sample_ids: Which.
+
+    Returns:
+        One row a slice, in the order of its series: ``sample_id, slice_id``, and float32 weights in a column a finding; those
+        of a series and finding add up to 1.
+    """
+    findings, names = list(scorer.bundle.findings), store.index["sample_id"].to_numpy()
+    parts = [
+        pd.DataFrame(scorer.weigh(store, sample).attention.T.astype(np.float32), columns=findings).assign(
+            sample_id=sample, slice_id=names[store.stacks[sample]]
+        )
+        for sample in sample_ids
+    ]
+    columns = ["sample_id", "slice_id", *findings]
+    return pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame(columns=columns)
 
 
 def _as_it_is(network: EfficientNet, dataset: Dataset, config: Config, *, pretrained: bool) -> Learnt:

@@ -30,6 +30,7 @@ class Watch:
         self.outside: list[str] = []
         self.errors: list[str] = []
         self.frames: list[bytes] = []
+        self.fetched: list[str] = []
         page.on("request", lambda request: self._request(request.url))
         page.on("pageerror", lambda error: self.errors.append(str(error)))
         page.on("console", lambda message: self.errors.append(message.text) if message.type == "error" else None)
@@ -37,6 +38,8 @@ class Watch:
         page.on("websocket", lambda socket: socket.on("framereceived", lambda data: self.frames.append(_bytes(data))))
 
     def _request(self, url: str) -> None:
+        if "/pixels/" in url:
+            self.fetched.append(url)
         if not re.match(r"(https?|wss?)://127\.0\.0\.1[:/]|data:|blob:|about:", url):
             self.outside.append(url)
 
@@ -84,6 +87,11 @@ def image_of(page: Page, sample: str | None = None) -> str:
 def press(page: Page, key: str) -> None:
     page.keyboard.press(key)
     settled(page)
+
+
+def held_values(page: Page) -> str:
+    """What the page has fetched of images, without the pixels."""
+    return page.evaluate("JSON.stringify([...window.mcPixels.images.values()].map(({values, levels, ...facts}) => facts))")
 
 
 def desk_of(run: Path) -> Desk:
@@ -154,9 +162,14 @@ def test_a_case_is_read_from_signing_in_to_the_export(build_run, serve: Serve, p
     press(page, "ArrowRight")
     expect(page.get_by_text("2 of 12")).to_be_visible()
     assert image_of(page) != sample
+    assert "image/sample-" in held_values(page)
+    assert "CANARY" not in held_values(page)
+    assert len(watch.fetched) == 5  # this image and the next, both again when the page was loaded again, and the one after
+    assert page.request.get(watch.fetched[-1]).ok
 
     page.get_by_role("button", name="Sign out").click()
     sign_in(page, "Aud")
+    assert page.request.get(watch.fetched[-1]).status == 404  # an image can be fetched as long as its reader is signed in
     page.get_by_role("button", name="Export").click()
     with page.expect_download() as download:
         page.get_by_role("button", name="Readings as CSV").click()

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from app.pixels import LONGEST_SIDE, Pixels, pack_many, pack_map, read_pixels
+from app.pixels import LONGEST_SIDE, Pixels, pack_map, read_pixels
 from medclassify.dicom import NewInstance, read_image, write_image
 from medclassify.display import overlay, png_bytes
 from medclassify.errors import ReviewError
@@ -93,15 +93,3 @@ def test_a_map_must_have_the_originals_geometry(originals: Path) -> None:
     image = read_pixels("image/0", str(originals / "sample-000.dcm"))
     with pytest.raises(ReviewError, match="made from another image"):
         pack_map("map/0", np.zeros((3, 2), np.float32), image, 1.0)
-
-
-def test_many_slices_come_in_one_message(originals: Path) -> None:
-    images = [read_pixels(f"image/{number}", str(originals / f"sample-{number:03d}.dcm")) for number in (0, 1)]
-    facts, rest = unpacked(pack_many([image.message for image in images], {"block": "series/a/0"}))
-    assert (facts["kind"], facts["count"], facts["block"]) == ("many", 2, "series/a/0")
-    for image in images:
-        (size,) = struct.unpack("<I", rest[:4])
-        assert size % 8 == 0
-        assert rest[8 : 8 + len(image.message)] == image.message
-        rest = rest[8 + size :]
-    assert rest == b""

@@ -1,5 +1,6 @@
 """The viewer in a real browser: real values, windowed where they are shown, without asking the server."""
 
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -163,6 +164,10 @@ def stacked(build_run: Callable[..., Path]) -> Path:
     index = json.loads((run / "explain" / "index.json").read_text(encoding="utf-8"))
     index["cases"][0] |= {"slice_id": "slice-3", "slice": 3, "slices": 5, "attention": 0.8}
     (run / "explain" / "index.json").write_text(json.dumps(index), encoding="utf-8")
+    weights = {"sample_id": "sample-000", "slice_id": [f"slice-{number}" for number in range(5)]}
+    pd.DataFrame({**weights, "cardiomegaly": [0.02, 0.1, 0.05, 0.8, 0.03], "effusion": [0.6, 0.1, 0.1, 0.1, 0.1]}).to_parquet(
+        run / "explain" / "attention.parquet"
+    )
     return run
 
 
@@ -189,4 +194,39 @@ def test_a_series_opens_at_the_slice_of_its_map_and_shows_the_map_there_alone(
     page.wait_for_timeout(500)
     red, blue = canvas(page).evaluate(COLOUR)
     assert red == blue  # a grey slice and nothing over it
+    page.context.close()
+
+
+def test_the_slices_that_count_most_are_shown_once_the_answer_is_and_can_be_gone_to(
+    stacked: Path, serve: Serve, chromium: Browser
+) -> None:
+    page = chromium.new_context(viewport={"width": 1280, "height": 800}).new_page()
+    page.set_default_timeout(60_000)
+    frames: list[str] = []
+    page.on("websocket", lambda socket: socket.on("framereceived", lambda data: frames.append(str(data))))
+    page.goto(f"{serve(stacked)[0]}/?reader=X&sample=sample-000")
+    canvas(page).wait_for()
+    expect(page.locator(".corner").first).to_contain_text("slice 3 of 5")  # the middle one: the model's peak would tell of it
+    expect(page.locator(".strip")).to_be_hidden()
+    expect(page.get_by_text("5 findings")).to_be_visible()
+    for key, next_step in (("Shift+A", "5 of 5 findings"), ("l", "Your first read is locked."), ("v", "Do you agree?")):
+        assert not re.search(r'"of": *\[', "".join(frames))
+        page.keyboard.press(key)
+        expect(page.get_by_text(next_step).first).to_be_visible()
+        page.wait_for_timeout(500)
+    page.get_by_role("button", name="cardiomegaly", exact=True).click()
+    expect(page.get_by_text("How much each slice counts for cardiomegaly")).to_be_visible()
+    expect(page.locator(".strip")).to_have_attribute("aria-label", "Weights of slices: 4: 80 %, 2: 10 %, 3: 5 %")
+    page.get_by_role("button", name="Slice 2 · 10 %").click()
+    expect(page.locator(".corner").first).to_contain_text("slice 2 of 5")
+    box = page.locator(".strip").bounding_box()
+    assert box is not None
+    page.mouse.click(box["x"] + 0.95 * box["width"], box["y"] + 10)
+    expect(page.locator(".corner").first).to_contain_text("slice 5 of 5")
+    page.get_by_role("button", name="effusion", exact=True).click()
+    expect(page.get_by_role("button", name="Slice 1 · 60 %")).to_be_visible()
+    page.get_by_role("button", name="nodule", exact=True).click()
+    expect(page.get_by_text("attention.parquet: not a file of slices' weights")).to_be_visible()  # and the image stays
+    expect(page.locator(".strip")).to_be_hidden()
+    assert re.search(r'"of": *\[', "".join(frames))
     page.context.close()

@@ -12,6 +12,7 @@ from medclassify.config import PhantomConfig
 from medclassify.errors import ManifestError
 from medclassify.manifest import is_of_series, read_manifest
 from medclassify.phantom import render_dataset
+from medclassify.review import read_explanations
 from medclassify.workflows.evaluate import evaluate
 from medclassify.workflows.explain import explain
 from medclassify.workflows.fit import fit
@@ -92,6 +93,11 @@ def test_series_are_learnt_kept_and_found(series_run: Path, heads: Path) -> None
         assert arrays["saliency"].shape == (32, 32) and len(arrays["attention"]) == case["slices"]
         assert arrays["attention"].argmax() == case["slice"] and arrays["attention"].sum() == pytest.approx(1)
         assert arrays["share"].sum() == pytest.approx(case["score"], abs=1e-5)
+        weights = read_explanations(series_run / "explain").attention(case["sample_id"], case["finding"])
+        np.testing.assert_allclose(list(weights.values()), arrays["attention"], rtol=1e-6)
+        assert max(weights, key=weights.__getitem__) == case["slice_id"]
+    kept = pd.read_parquet(series_run / "explain" / "attention.parquet")
+    assert set(kept["sample_id"]) == set(pd.read_parquet(series_run / "predictions.parquet")["sample_id"])
     assert verify_run(series_run) > 10
 
 

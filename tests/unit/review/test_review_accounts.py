@@ -1,3 +1,4 @@
+import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -122,10 +123,26 @@ def test_roles_are_what_the_account_has_now(ida: Accounts) -> None:
 def test_an_oidc_identity_is_its_account(accounts: Accounts) -> None:
     accounts.add("Dr Eve", [Role.ADJUDICATOR], oidc="eve@hospital.example")
     accounts.add("Dr Sub", [Role.READER], oidc="subject-7")
-    who, token = accounts.sign_in_oidc({"sub": "x", "email": "eve@hospital.example", "email_verified": True})
+    who, token = accounts.sign_in_oidc(now(sub="x", email="eve@hospital.example", email_verified=True))
     assert who == Identity("Dr Eve", frozenset({Role.ADJUDICATOR}), "oidc")
     assert accounts.resume(token) == who
-    assert accounts.sign_in_oidc({"sub": "subject-7"})[0].name == "Dr Sub"
+    assert accounts.sign_in_oidc(now(sub="subject-7"))[0].name == "Dr Sub"
+
+
+def now(**claims: object) -> dict:
+    """Claims of a token that was issued just now."""
+    return {"iat": int(time.time()), **claims}
+
+
+@pytest.mark.parametrize("ago", [29, 31, None])
+def test_a_token_counts_no_longer_than_a_session_lasts(accounts: Accounts, ago: int | None) -> None:
+    accounts.add("Dr Sub", [Role.READER], oidc="subject-7")
+    claims = {"sub": "subject-7"} if ago is None else {"sub": "subject-7", "iat": int(time.time()) - 60 * ago}
+    if ago == 29:
+        assert accounts.sign_in_oidc(claims)[0].name == "Dr Sub"
+        return
+    with pytest.raises(NotAllowedError, match="is older than 30 minutes. Sign in again"):
+        accounts.sign_in_oidc(claims)
 
 
 @pytest.mark.parametrize(
@@ -143,7 +160,7 @@ def test_an_address_that_is_not_verified_counts_for_nothing(accounts: Accounts, 
     accounts.add("Dr Eve", [Role.READER], oidc="eve@hospital.example")
     accounts.add("Dr Ida", [Role.READER], password=PASSWORD)
     with pytest.raises(NotAllowedError, match="no account has the identity .* An admin can add one"):
-        accounts.sign_in_oidc(claims)
+        accounts.sign_in_oidc(now(**claims))
 
 
 @pytest.mark.parametrize(

@@ -156,3 +156,18 @@ def test_similar_cases_are_those_of_the_sample_and_the_prototypes(run: Path) -> 
     (run / "explain" / "neighbours.parquet").write_bytes(b"no")
     with pytest.raises(ReviewError, match=r"neighbours.parquet: not a file of similar cases"):
         explanations.neighbours("a")
+
+
+def test_weights_of_slices_are_those_of_the_series_and_finding(run: Path) -> None:
+    explanations = open_review_run(run).explanations
+    assert explanations.attention("a", "effusion") == {}
+    rows = [("a", "s2", 0.75, 0.5), ("a", "s1", 0.25, 0.5), ("b", "s3", 1.0, 1.0)]
+    table = pd.DataFrame(rows, columns=["sample_id", "slice_id", "effusion", "nodule"])
+    table.to_parquet(run / "explain" / "attention.parquet")
+    assert explanations.attention("a", "effusion") == {"s2": 0.75, "s1": 0.25}
+    assert explanations.attention("c", "effusion") == {}
+    with pytest.raises(ReviewError, match=r"attention.parquet: not a file of slices' weights"):
+        explanations.attention("a", "mass")
+    (run / "explain" / "attention.parquet").write_bytes(b"no")
+    with pytest.raises(ReviewError, match=r"attention.parquet: not a file of slices' weights"):
+        explanations.attention("a", "effusion")
