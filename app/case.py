@@ -20,7 +20,7 @@ from app.viewer import Marking, show_viewer
 from medclassify.records import Identity, Reading, ReadingState, ReviewItem
 from medclassify.review import MISSING, Desk
 
-IMAGE_HEIGHT = "max(16rem, calc(100vh - 17.5rem))"
+IMAGE_HEIGHT = "max(16rem, calc(100vh - 19rem))"
 
 
 def show_case(desk: Desk, who: Identity, sample_id: str, listed: session.Listed) -> None:
@@ -152,12 +152,13 @@ def _show_images(desk: Desk, sample_id: str, marks: Marking, following: str | No
     if len(others):
         labels = {name: _prior_label(others.loc[name]) for name in others.index}
         st.session_state.setdefault(f"prior/{sample_id}", None)
+        count = f"{len(others)} other image{'s' if len(others) > 1 else ''} of this patient"
         chosen = st.selectbox(
-            f"{len(others)} other images of this patient",
+            count,
             list(labels),
             format_func=labels.__getitem__,
             index=None,
-            placeholder=f"{len(others)} other images of this patient: choose one to see it beside",
+            placeholder=f"{count}: choose one to see it beside",
             key=f"prior/{sample_id}",
             label_visibility="collapsed",
             help="The manifest holds no dates, so which came first is not known; they stand by age.",

@@ -1,4 +1,4 @@
-"""Hands the keyboard back to the page's shortcuts, which rest while any input has the focus, a switch or a slider too."""
+"""What the page needs of a script: the keyboard handed back to its shortcuts, and the chosen finding kept in sight."""
 
 import streamlit as st
 
@@ -18,6 +18,17 @@ if (!window.mcKeys) {
   document.addEventListener("keydown", (event) => {
     if (event.key === "Enter" && !event.isComposing) leave(event.ctrlKey || event.metaKey ? "input, textarea" : "input");
   }, true);
+  let chosen = "";
+  new MutationObserver(() => {
+    const list = document.querySelector(".st-key-findings");
+    const button = list?.querySelector("[data-testid=stBaseButton-primary]");
+    if (!button || button.textContent === chosen) return;
+    chosen = button.textContent;
+    const [row, frame] = [button, list].map((each) => each.getBoundingClientRect());
+    const spare = 2 * row.height; // what stands under a name belongs to it
+    if (row.top < frame.top + spare) list.scrollTop -= frame.top + spare - row.top;
+    else if (row.bottom > frame.bottom - spare) list.scrollTop += row.bottom - frame.bottom + spare;
+  }).observe(document.body, { childList: true, subtree: true, attributes: true, attributeFilter: ["data-testid"] });
 }
 </script>
 """

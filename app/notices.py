@@ -34,7 +34,7 @@ _STYLE = """
 .st-key-findings button {min-height: 1.9rem !important; padding: .05rem .3rem !important;}
 .st-key-findings button p {font-size: .86rem;}
 .st-key-decisions {max-height: 16rem; overflow-y: auto; flex-wrap: nowrap;}
-[data-testid="stToastContainer"] {top: .4rem; bottom: auto; left: 42%; right: auto;}
+[data-testid="stToastContainer"] {top: .4rem; bottom: auto; left: 52%; right: auto;}
 .mc-line {display: flex; justify-content: space-between; gap: 0 .3rem; font-size: .86rem; line-height: 1.3; flex-wrap: wrap;}
 .mc-line > span {white-space: nowrap;}
 .mc-dim {opacity: .68;}

@@ -25,7 +25,7 @@ _TARGETS = {1: "present", 0: "absent", -1: "uncertain"}
 _SETS = {
     "present": "conformal set: present",
     "absent": "conformal set: absent",
-    "refer": "REFER: the model cannot say; a person must",
+    "refer": "REFER: a person must decide",
     "none": "REFER: unlike the cases it was calibrated on",
 }
 
@@ -79,7 +79,7 @@ def _show_row(
     chosen: str | None,
     choose: Callable[[str], None],
 ) -> None:
-    name, probability, said = st.columns([1.35, 1.75, 1.1], vertical_alignment="center", gap="small")
+    name, probability, said = st.columns([1.2, 1.9, 1.1], vertical_alignment="center", gap="small")
     name.button(
         plain(item.finding),
         key=f"choose/second/{item.finding}",

@@ -167,7 +167,7 @@ class Viewer {
       if (other) [this.lines, this.image, this.map, this.drag] = [[], null, null, null];
       this.place = null;
     }
-    this.stage.style.height = data.height;
+    this.stage.style.height = data.weights ? `calc(${data.height} - 4.2rem)` : data.height; // the whole stands on one screen
     for (const name of ["box", "point"]) this.buttons[name].hidden = !data.marking;
     this.undo.hidden = !(data.marking && data.marks.some((mark) => mark.own));
     if (!data.marking && (this.tool === "box" || this.tool === "point")) this.tool = "window";

@@ -93,7 +93,8 @@ def show_viewer(
     def heard(event: str) -> Callable[[], None]:
         return lambda: _hear(event, st.session_state[key].get(event), marking)
 
-    _VIEWER(key=key, data=data, **{f"on_{event}_change": heard(event) for event in _EVENTS})
+    listeners: dict[str, Any] = {f"on_{event}_change": heard(event) for event in _EVENTS}
+    _VIEWER(key=key, data=data, **listeners)
     if not title:
         session.was_shown(sample_id, "image")
     for warning in (*stack.warnings, *doubts):

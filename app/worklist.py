@@ -16,9 +16,15 @@ ROWS_SHOWN = 200
 _ANY = "any"
 _ALL = "all"
 _ORDERS = {
-    QueueOrder.UNCERTAINTY: "least certain first",
+    QueueOrder.UNCERTAINTY: "least certain",
     QueueOrder.PRIORITY: "priority",
-    QueueOrder.DISAGREEMENT: "most disagreement first",
+    QueueOrder.DISAGREEMENT: "disagreement",
+    QueueOrder.SUBGROUP: "subgroups in turn",
+}
+_FIRST = {
+    QueueOrder.UNCERTAINTY: "the least certain first",
+    QueueOrder.PRIORITY: "by priority",
+    QueueOrder.DISAGREEMENT: "the most disagreement first",
     QueueOrder.SUBGROUP: "subgroups in turn",
 }
 _LEFT = tuple(state.value for state in ReadingState if state is not ReadingState.DONE)
@@ -38,14 +44,14 @@ def show_worklist(desk: Desk, queues: Queues, who: Identity) -> None:
         session.remember(session.Listed(desk.samples, rows["sample_id"].tolist()))
         session.open_sample(sample_id)
 
-    _show_progress(rows, order, who, begin)
-    _show_table(run, rows, who, begin)
+    page = _show_progress(rows, order, who, begin)
+    _show_table(run, rows, who, page, begin)
 
 
 def choose_samples(run: ReviewRun, who: Identity) -> tuple[str | None, QueueOrder, str | None, WorklistFilter]:
     """Asks which samples, and in which order: a finding to look at alone, the order, the attribute of subgroups, the filter."""
     split = _choose_split(run)
-    places = st.columns([1.3, 1.2, 1, 1, 1, 1, 1, 1.2])
+    places = st.columns([1.5, 1.2, 1, 1, 1, 1, 1, 1.2])
     key = f"{session.FILTER}order"
     orders = [item for item in QueueOrder if item is not QueueOrder.SUBGROUP or run.attributes]
     order = places[0].selectbox("Order", orders, format_func=_ORDERS.__getitem__, key=key)
@@ -118,25 +124,27 @@ def _choice(
     return None if chosen == _ANY or disabled else chosen
 
 
-def _show_progress(rows: pd.DataFrame, order: QueueOrder, who: Identity, begin: Callable[[str], None]) -> None:
+def _show_progress(rows: pd.DataFrame, order: QueueOrder, who: Identity, begin: Callable[[str], None]) -> int:
+    """Shows how far somebody is, and the way in; returns which page of the list is asked for."""
     left = int(rows["status"].isin(_LEFT).sum())
-    text, button = st.columns([3, 1], vertical_alignment="center")
-    said = f"**{len(rows):,}** samples, {_ORDERS[order]}; click a row to open it."
+    pages = -(-len(rows) // ROWS_SHOWN)
+    text, place, button = st.columns([2.6, 1, 1.2], vertical_alignment="bottom")
+    said = f"**{len(rows):,}** samples, {_FIRST[order]}; click a row to open it."
     if blind(who):
         said += f" **{len(rows) - left:,}** read, **{left:,}** to read."
     text.markdown(said)
-    first = (next_sample(rows) if blind(who) else None) or str(rows["sample_id"].iloc[0])
-    label = ("Go on reading" if left < len(rows) else "Begin reading") if blind(who) and left else "Open the first"
-    button.button(label, type="primary", shortcut="S", width="stretch", on_click=begin, args=(first,))
-
-
-def _show_table(run: ReviewRun, rows: pd.DataFrame, who: Identity, begin: Callable[[str], None]) -> None:
-    pages = -(-len(rows) // ROWS_SHOWN)
     page = 1
     if pages > 1:
         key = f"{session.FILTER}page"
         st.session_state[key] = min(int(st.session_state.get(key, 1)), pages)
-        page = int(st.number_input(f"Page of the list, 1 to {pages:,}", 1, pages, key=key, width=220))
+        page = int(place.number_input(f"Page of the list, 1 to {pages:,}", 1, pages, key=key))
+    first = (next_sample(rows) if blind(who) else None) or str(rows["sample_id"].iloc[0])
+    label = ("Go on reading" if left < len(rows) else "Begin reading") if blind(who) and left else "Open the first"
+    button.button(label, type="primary", shortcut="S", width="stretch", on_click=begin, args=(first,))
+    return page
+
+
+def _show_table(run: ReviewRun, rows: pd.DataFrame, who: Identity, page: int, begin: Callable[[str], None]) -> None:
     shown = rows.iloc[(page - 1) * ROWS_SHOWN : page * ROWS_SHOWN]
     table = pd.DataFrame({"Status": shown["status"], "Sample": shown["sample_id"]})
     if (rows["priority"] != 0).any():

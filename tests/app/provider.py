@@ -11,6 +11,7 @@ import secrets
 import sys
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import cast
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 from joserfc import jwt
@@ -27,7 +28,7 @@ class Provider(BaseHTTPRequestHandler):
 
     @property
     def issuer(self) -> str:
-        return f"http://127.0.0.1:{self.server.server_address[1]}"
+        return f"http://127.0.0.1:{cast(ThreadingHTTPServer, self.server).server_port}"
 
     def do_GET(self) -> None:
         address = urlsplit(self.path)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Dialog, Page, expect
 
 from medclassify.records import Answer, Mark, Presence, ReadingState, Role, Verdict
 from medclassify.review import Accounts, Desk, ReviewStore, answer_to, named_reader, open_review_run
@@ -34,8 +34,12 @@ class Watch:
         page.on("request", lambda request: self._request(request.url))
         page.on("pageerror", lambda error: self.errors.append(str(error)))
         page.on("console", lambda message: self.errors.append(message.text) if message.type == "error" else None)
-        page.on("dialog", lambda dialog: (self.errors.append(f"dialog: {dialog.message}"), dialog.dismiss()))
+        page.on("dialog", self._dialog)
         page.on("websocket", lambda socket: socket.on("framereceived", lambda data: self.frames.append(_bytes(data))))
+
+    def _dialog(self, dialog: Dialog) -> None:
+        self.errors.append(f"dialog: {dialog.message}")
+        dialog.dismiss()
 
     def _request(self, url: str) -> None:
         if "/pixels/" in url:
