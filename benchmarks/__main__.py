@@ -7,7 +7,7 @@ import sys
 import time
 from pathlib import Path
 
-from benchmarks import registry, results
+from benchmarks import registry, results, side_by_side
 from benchmarks.harness import Measure, NotMeasurableError
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -24,12 +24,20 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         "python -m benchmarks", epilog=described, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("name", choices=[*names, "all"], metavar="NAME", help=f"one of {', '.join(names)}, or all")
+    help_of_name = f"one of {', '.join(names)}; all; or side-by-side: those that have a peer, and one table of it"
+    parser.add_argument("name", choices=[*names, "all", "side-by-side"], metavar="NAME", help=help_of_name)
     parser.add_argument(
         "--quick", action="store_true", help="fewer rounds and smaller inputs: ends within a minute, and says so in the notes"
     )
+    parser.add_argument("--stored", action="store_true", help="side-by-side: measure nothing, take the results that are there")
     parser.add_argument("--results", type=Path, default=results.FOLDER, metavar="DIR", help="where NAME.json is written")
     options = parser.parse_args(arguments)
+    if options.stored and options.name != "side-by-side":
+        parser.error("--stored goes with side-by-side")
+    if options.name == "side-by-side":
+        if not options.stored:
+            side_by_side.measure(options.quick, options.results)
+        return _side_by_side(options.results)
     if options.name == "all":
         flags = ["--results", str(options.results), *(["--quick"] if options.quick else [])]
         codes = [subprocess.run([sys.executable, "-m", "benchmarks", name, *flags], check=False).returncode for name in names]
@@ -56,6 +64,20 @@ def _run(name: str, quick: bool, folder: Path) -> int:
     written = results.write(results.as_record(name, measures, facts, found, commit(REPOSITORY)), folder)
     print(f"Wrote {written}")
     return 0 if all(measure.reached for measure in measures) else 1
+
+
+def _side_by_side(folder: Path) -> int:
+    from benchmarks.machine import commit, machine, versions
+
+    lines = side_by_side.found(folder)
+    print("\n" + side_by_side.table(lines) + "\n")
+    measured = side_by_side.as_measures(lines)
+    if not measured:
+        print(f"Nothing of it is in {folder}, so nothing was written.")
+        return 1
+    record = results.as_record(side_by_side.NAME, [], machine(), versions(), commit(REPOSITORY)) | {"measures": measured}
+    print(f"{len(measured)} of {len(lines)} measured. Wrote {results.write(record, folder)}")
+    return 0 if all(map(side_by_side.reached, measured)) else 1
 
 
 def _measure(benchmark: registry.Benchmark, quick: bool) -> list[Measure]:

@@ -11,7 +11,8 @@ import medclassify
 
 COMPARED = (
     "numpy", "scipy", "pandas", "pyarrow", "scikit-learn", "statsmodels", "pydicom", "imagecodecs", "opencv-python-headless",
-    "python-gdcm", "torch", "timm", "monai", "pytorch-lightning", "grad-cam", "streamlit",
+    "python-gdcm", "torch", "timm", "monai", "pytorch-lightning", "grad-cam", "captum", "torchxrayvision",
+    "fairlearn", "streamlit",
 )  # fmt: skip
 
 

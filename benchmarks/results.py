@@ -18,8 +18,13 @@ def table(measures: Sequence[Measure]) -> str:
         sign = {"higher": "≥", "lower": "≤"}[measure.better]
         goal, reached = ("–", "–") if measure.goal is None else (f"{sign} {measure.goal:g}", "yes" if measure.reached else "NO")
         lines.append((measure.key, *(f"{value:.3g}" for value in (measure.low, measure.value, measure.high)), goal, reached))
-    widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
-    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines)
+    return aligned(lines)
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> str:
+    """Rows of a table, each column as wide as its widest cell."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows)
 
 
 def as_record(

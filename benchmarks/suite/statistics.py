@@ -1,11 +1,11 @@
-"""Intervals of an audit: patients resampled by weights on scores sorted once, against scikit-learn called cell by cell."""
+"""Intervals of an audit: patients resampled by weights on scores sorted once, against scikit-learn and fairlearn."""
 
 from __future__ import annotations
 
 import statistics
 import time
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from benchmarks.harness import Measure, NotMeasurableError, interleave
 
@@ -23,6 +23,7 @@ def keys(quick: bool) -> Mapping[str, Callable[[], Measure]]:
     """The measures of this benchmark."""
     return {
         "bootstrap_vs_sklearn": lambda: bootstrap_vs_sklearn(quick),
+        "bootstrap_vs_fairlearn": lambda: bootstrap_vs_fairlearn(quick),
         "audit_seconds_100k": lambda: audit_seconds_100k(quick),
     }
 
@@ -36,34 +37,70 @@ def bootstrap_vs_sklearn(quick: bool) -> Measure:
     import numpy as np
     from sklearn.metrics import average_precision_score
 
-    from medclassify.audit.cells import finding_cells
-    from medclassify.audit.table import audit_table
-    from medclassify.metrics import auprc_cells
-
-    findings, resamples, rounds = (1, 500, 3) if quick else (3, 2000, 3)
-    table = audit_table(predictions(findings), list(SUBGROUPS))
-    cells = [
-        (cell.positive, cell.score, cell.patients)
-        for each in finding_cells(table)
-        for cell in (each.whole, *(cell for levels in each.groups.values() for cell in levels.values()))
-    ]
+    cells = _cells(predictions(1 if quick else 3))
     generator = np.random.default_rng(1)
-
-    def ours() -> None:
-        auprc_cells(cells, resamples=resamples, seed=0)
 
     def theirs() -> None:
         for target, score, _ in cells:
             drawn = generator.integers(0, len(target), len(target))
             average_precision_score(target[drawn], score[drawn])
 
-    timing = interleave({"ours": ours, "theirs": theirs}, rounds=rounds, least_seconds=1.0)
-    ratios = [slow * resamples / fast for fast, slow in zip(timing["ours"].seconds, timing["theirs"].seconds, strict=True)]
-    note = (
-        f"average precision, {SAMPLES} patients, {len(cells)} cells of {findings} findings; auprc_cells with {resamples} "
-        f"resamples {timing['ours']}, scikit-learn with one {timing['theirs']}, {rounds} interleaved rounds"
+    return _against("bootstrap_vs_sklearn", cells, theirs, "scikit-learn", theirs_resamples=1, quick=quick)
+
+
+def bootstrap_vs_fairlearn(quick: bool) -> Measure:
+    """The same of one finding, against ``MetricFrame`` with its own bootstrap, an attribute at a time."""
+    import numpy as np
+    from sklearn.metrics import average_precision_score
+
+    try:
+        from fairlearn.metrics import MetricFrame
+    except ImportError as error:
+        raise NotMeasurableError("fairlearn is not there: pip install fairlearn") from error
+
+    frame, drawn = predictions(1), 2
+    target, score = frame["target"].to_numpy(np.int64), frame["prob_cal"].to_numpy(np.float64)
+
+    def theirs() -> None:
+        for attribute in SUBGROUPS:
+            groups, resampling = frame[attribute], {"n_boot": drawn, "ci_quantiles": [0.025, 0.975], "random_state": 1}
+            metric = {"metrics": average_precision_score, "y_true": target, "y_pred": score}
+            MetricFrame(**metric, sensitive_features=groups, **resampling)
+
+    # beside its resamples it computes the figures themselves once
+    return _against("bootstrap_vs_fairlearn", _cells(frame), theirs, "fairlearn", theirs_resamples=drawn + 1, quick=quick)
+
+
+def _cells(frame: pd.DataFrame) -> list[tuple[Any, Any, Any]]:
+    """Truth, score and patients of every finding in every group, as the audit has them."""
+    from medclassify.audit.cells import finding_cells
+    from medclassify.audit.table import audit_table
+
+    return [
+        (cell.positive, cell.score, cell.patients)
+        for each in finding_cells(audit_table(frame, list(SUBGROUPS)))
+        for cell in (each.whole, *(cell for levels in each.groups.values() for cell in levels.values()))
+    ]
+
+
+def _against(
+    key: str, cells: list[tuple[Any, Any, Any]], theirs: Callable[[], None], name: str, *, theirs_resamples: int, quick: bool
+) -> Measure:
+    from medclassify.metrics import auprc_cells
+
+    resamples, rounds = (500 if quick else 2000), 3
+    timing = interleave(
+        {"ours": lambda: auprc_cells(cells, resamples=resamples, seed=0), "theirs": theirs}, rounds=rounds, least_seconds=1.0
     )
-    return Measure("bootstrap_vs_sklearn", statistics.median(ratios), 150, "higher", note, min(ratios), max(ratios))
+    ratios = [
+        (slow / theirs_resamples) / (fast / resamples)
+        for fast, slow in zip(timing["ours"].seconds, timing["theirs"].seconds, strict=True)
+    ]
+    note = (
+        f"average precision, {SAMPLES} patients, {len(cells)} cells; auprc_cells with {resamples} resamples {timing['ours']}, "
+        f"{name} with {theirs_resamples} {timing['theirs']}, {rounds} interleaved rounds"
+    )
+    return Measure(key, statistics.median(ratios), 150, "higher", note, min(ratios), max(ratios))
 
 
 def audit_seconds_100k(quick: bool) -> Measure:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import registry, results
+from benchmarks import registry, results, side_by_side
 from benchmarks.__main__ import main
 from benchmarks.harness import Measure, NotMeasurableError, interleave, speed_ratio, worst
 
@@ -101,3 +101,51 @@ def test_the_table_says_which_goal_is_missed():
     lines = results.table([measure("reached"), measure("missed", 0.5), measure("free", goal=None)]).splitlines()
     assert [line.split()[0] for line in lines] == ["key", "reached", "missed", "free"]
     assert [line.split()[-1] for line in lines[1:]] == ["yes", "NO", "–"]
+
+
+def test_side_by_side_names_keys_that_exist():
+    for line in side_by_side.COMPARISONS:
+        assert line.key in registry.load(line.benchmark).keys(True), line
+    peers = {line.peer.name for line in side_by_side.COMPARISONS if line.peer}
+    assert {"MONAI", "timm", "torchxrayvision", "pytorch-grad-cam", "captum", "scikit-learn", "fairlearn"} <= peers
+    steps = list(dict.fromkeys(line.step for line in side_by_side.COMPARISONS))
+    assert steps == ["loading", "preparing", "training", "statistics", "explaining", "reviewing"]
+
+
+def kept(folder: Path, name: str, *measures: Measure) -> None:
+    results.write(results.as_record(name, measures, {}, {}, "c" * 40), folder)
+
+
+def test_side_by_side_reads_what_was_measured_and_says_what_is_lacking(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.setattr(side_by_side, "find_spec", lambda module: None if module == "fairlearn" else object())
+    kept(tmp_path, "read", measure("augment_vs_monai", 8.0, 5.0), measure("reads_per_s", 1e5, 5e4))
+    kept(tmp_path, "explain", measure("agrees_with_captum", 1e-9, 1e-5, "lower"))
+    assert main(["side-by-side", "--stored", "--results", str(tmp_path)]) == 0
+    said = capsys.readouterr().out
+    [line] = [line for line in said.splitlines() if "augment_vs_monai" in line]
+    assert line.split() == [
+        "preparing",
+        *["batches", "augmented", "MONAI", "8", "≥", "5", "yes", "read.augment_vs_monai", "at", "ccccccc"],
+    ]
+    assert "not measured: pip install fairlearn" in said and "pip install monai" not in said and "reads_per_s" not in said
+    record = json.loads((tmp_path / "side_by_side.json").read_text())
+    assert [one["key"] for one in record["measures"]] == ["read.augment_vs_monai", "explain.agrees_with_captum"]
+    assert record["measures"][0]["note"] == f"preparing: batches augmented; peer MONAI; at {'c' * 40}"
+    kept(tmp_path, "read", measure("augment_vs_monai", 4.0, 5.0))
+    assert main(["side-by-side", "--stored", "--results", str(tmp_path)]) == 1
+
+
+def test_side_by_side_writes_nothing_where_nothing_was_measured(tmp_path: Path):
+    assert main(["side-by-side", "--stored", "--results", str(tmp_path)]) == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_side_by_side_measures_each_benchmark_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    calls = []
+    monkeypatch.setattr("benchmarks.side_by_side.subprocess.run", lambda command, check: calls.append(command[3:]))
+    side_by_side.measure(False, tmp_path)
+    names = [words[0] for words in calls]
+    assert len(names) == len(set(names)) and set(names) == {line.benchmark for line in side_by_side.COMPARISONS}
+    assert [words[0] for words in calls if "--quick" in words] == ["recipes"]  # days of training are not started by the way
