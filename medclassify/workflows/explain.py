@@ -10,7 +10,7 @@ import pandas as pd
 
 from medclassify.errors import ManifestError, RunError
 from medclassify.explain import Method, saliency_method
-from medclassify.manifest import Manifest, keep_samples, read_boxes, read_manifest
+from medclassify.manifest import Manifest, is_of_series, keep_samples, read_boxes, read_manifest
 from medclassify.records import Split
 from medclassify.runs import RunLayout
 from medclassify.workflows.checks import TABLES, finished_run, require_finding, require_new_folder, require_sources
@@ -23,9 +23,9 @@ from medclassify.workflows.explanations import Case, write_explanations
 from medclassify.workflows.index import report_exclusions
 from medclassify.workflows.localise import localise
 from medclassify.workflows.method_checks import CONTROL_IMAGES, check_sanity, reference_limits
-from medclassify.workflows.modalities import keep_learnt
-from medclassify.workflows.predict import samples_of
+from medclassify.workflows.predict import samples_for
 from medclassify.workflows.scoring import Scorer
+from medclassify.workflows.summary import shown_name
 from medclassify.workflows.tables import write_table
 
 _SHOWN = 20
@@ -80,11 +80,9 @@ def explain(
     limits, sanity = known["limit"], known["sanity"]
     if chosen.name != known.get("method", "grad_cam"):
         limits, sanity = _checked(run, scorer, chosen)
-    manifest, unreadable = samples_of(sources, Withdrawn.of(exclude_patients, run))
-    manifest, foreign = keep_learnt(manifest, scorer.bundle.modalities)
-    manifest, apart = scorer.take(manifest)
+    manifest, left_out = samples_for(scorer, sources, Withdrawn.of(exclude_patients, run))
     store, broken = prepare(manifest, scorer.bundle.preprocessing)
-    report_exclusions([*unreadable, *foreign, *apart, *broken])
+    report_exclusions([*left_out, *broken])
     manifest = keep_samples(manifest, store.sample_ids)
     scorer = scorer.embedded(store)
     predictions = scorer.table(manifest, store, attributes=())
@@ -97,7 +95,7 @@ def explain(
     # Apart from the maps, which are passed on: a path may name a patient.
     write_table(manifest.frame[["sample_id", "path"]], out / "files.csv")
     for sample, path in zip(manifest.frame["sample_id"].head(_SHOWN), manifest.frame["path"].head(_SHOWN), strict=True):
-        say(f"  {Path(path).name}: {sample}_*.png")
+        say(f"  {shown_name(path, is_of_series(manifest))}: {sample}_*.png")
     return Explained(len(cases), chosen.name, bool(sanity["passed"]))
 
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 import medclassify
 from medclassify.calibration import PrevalenceShift, prevalence_shifts
 from medclassify.errors import ManifestError, RunError
-from medclassify.manifest import Manifest, read_manifest, unlabelled_manifest, write_exclusions
+from medclassify.manifest import Manifest, is_of_series, read_manifest, unlabelled_manifest, write_exclusions
 from medclassify.records import Exclusion
 from medclassify.runs import RunLayout, one_works, write_json
 from medclassify.workflows.checks import finished_run, require_sources, require_table_name
@@ -46,6 +46,7 @@ class Predicted:
         first: The first rows of the predictions table; targets are missing.
         rows: How many the table has.
         files: Which file a sample is: columns ``sample_id`` and ``path``, in the order of the sources.
+        of_series: Samples are series; the file is the middle slice.
         exclusions: Files that could not be scored, each with its reason.
         out: Where the table was written.
     """
@@ -53,6 +54,7 @@ class Predicted:
     first: pd.DataFrame
     rows: int
     files: pd.DataFrame
+    of_series: bool
     exclusions: tuple[Exclusion, ...]
     out: Path
 
@@ -106,9 +108,7 @@ def _predict(
     if scorer.bundle.synthetic:
         warn("this model learnt from SYNTHETIC images: its probabilities mean nothing for patients")
     read = partial(read_on, cluster, folder) if cluster else read_here
-    manifest, unreadable = samples_of(sources, Withdrawn.of(exclude_patients, run), read)
-    manifest, foreign = keep_learnt(manifest, scorer.bundle.modalities)
-    manifest, apart = scorer.take(manifest)
+    manifest, left_out = samples_for(scorer, sources, Withdrawn.of(exclude_patients, run), read)
     pieces = pieces_of(manifest, scorer, folder)
     if before := sum(piece.stop - piece.start for piece in pieces if piece.path.exists()):
         say(f"going on: {before} of {in_words(manifest, scorer.bundle.preprocessing)} were scored by an earlier call")
@@ -118,7 +118,7 @@ def _predict(
         else:
             score_here(pieces, manifest, scorer, move)
     writer, kept, broken = _write_scores(pieces, manifest, scorer, shifts, out)
-    exclusions = (*unreadable, *foreign, *apart, *broken)
+    exclusions = (*left_out, *broken)
     report_exclusions(exclusions)
     # Which file a sample is, apart from its scores: a path may name a patient, and scores are passed on.
     files = manifest.frame.loc[kept, ["sample_id", "path"]].reset_index(drop=True)
@@ -127,7 +127,7 @@ def _predict(
     write_json(out.with_suffix(".provenance.json"), _origin(scorer, shifts, writer.rows))
     scored = in_words(replace(manifest, frame=manifest.frame[kept]), scorer.bundle.preprocessing, unread=broken)
     say(f"scored {scored} for {', '.join(scorer.bundle.findings)}")
-    return Predicted(writer.first, writer.rows, files, exclusions, out)
+    return Predicted(writer.first, writer.rows, files, is_of_series(manifest), exclusions, out)
 
 
 def _origin(scorer: Scorer, shifts: Sequence[PrevalenceShift], rows: int) -> dict[str, Any]:
@@ -186,8 +186,17 @@ def kept_pieces(folder: Path) -> Iterator[None]:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def samples_of(sources: Sequence[str], withdrawn: Withdrawn, read: ReadBatches = read_here) -> tuple[Manifest, list[Exclusion]]:
-    """The images that a verb was pointed at, in that order, as a manifest without labels, and what was left out of it."""
+def samples_for(
+    scorer: Scorer, sources: Sequence[str], withdrawn: Withdrawn, read: ReadBatches = read_here
+) -> tuple[Manifest, list[Exclusion]]:
+    """What a verb was pointed at, in that order, as samples of a model without labels, and what was left out of it."""
+    manifest, unreadable = _found(sources, withdrawn, read)
+    manifest, foreign = keep_learnt(manifest, scorer.bundle.modalities)
+    manifest, apart = scorer.take(manifest)
+    return _in_order(manifest, [Path(source) for source in sources]), [*unreadable, *foreign, *apart]
+
+
+def _found(sources: Sequence[str], withdrawn: Withdrawn, read: ReadBatches) -> tuple[Manifest, list[Exclusion]]:
     first = Path(sources[0])
     if len(sources) == 1 and first.suffix in (".parquet", ".csv") and first.is_file():
         return withdrawn.leave_out(read_manifest(first))
@@ -199,7 +208,7 @@ def samples_of(sources: Sequence[str], withdrawn: Withdrawn, read: ReadBatches =
         raise ManifestError(f"no image: {many} {can} be read: {unreadable[0].detail}")
     manifest, left_out = unlabelled_manifest(headers, withdrawn.hasher, exclude_patients=withdrawn.everyone, sources=folders)
     withdrawn.tell(left_out)
-    return _in_order(manifest, folders), [*unreadable, *left_out]
+    return manifest, [*unreadable, *left_out]
 
 
 def _in_order(manifest: Manifest, sources: Sequence[Path]) -> Manifest:

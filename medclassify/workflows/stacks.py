@@ -101,7 +101,8 @@ def _tell(found: Iterable[Series]) -> None:
             kind = "affine" if kind.startswith("the affine") else kind
             first.setdefault(kind, warning)
             counts[kind] += 1
-    say(f"series: {len(series)} stacks of {sum(len(one.slices) for one in series)} slices, in the order in which they lie")
+    stacks, slices = _many(len(series), "stack"), _many(sum(len(one.slices) for one in series), "slice")
+    say(f"series: {stacks} of {slices}, in the order in which they lie")
     for kind, count in counts.most_common():
         if kind != "affine":  # speaks of volumes, and nothing is interpolated here
             warn(f"{count} of {len(series)} series: {first[kind]}" + (" (and the like)" if count > 1 else ""))

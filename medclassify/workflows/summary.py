@@ -68,16 +68,22 @@ def fit_summary(fitted: Fitted) -> str:
 def prediction_lines(predicted: Predicted) -> str:
     """The first images with their probabilities, one line a file and finding, in the order in which the files were named."""
     table = predicted.first
-    names = {row["sample_id"]: Path(row["path"]).name for row in predicted.files.head(len(table)).to_dict("records")}
+    first, head = predicted.files.head(len(table)), "middle slice" if predicted.of_series else "file"
+    names = {row["sample_id"]: shown_name(row["path"], predicted.of_series) for row in first.to_dict("records")}
     shown = [names[sample] for sample in table["sample_id"]]
-    width = max(map(len, ["file", *shown]))
-    lines = [f"{'file':{width}}  {'finding':20}  probability  threshold  decision"]
+    width = max(map(len, [head, *shown]))
+    lines = [f"{head:{width}}  {'finding':20}  probability  threshold  decision"]
     for name, row in zip(shown, table.to_dict("records"), strict=True):
         decision = "POSITIVE" if row["decision"] else "negative"
         lines.append(f"{name:{width}}  {row['finding']:20}  {row['prob_cal']:11.3f}  {row['threshold']:9.3f}  {decision}")
     if predicted.rows > len(table):
         lines.append(f"… and {predicted.rows - len(table)} more rows")
     return "\n".join(lines)
+
+
+def shown_name(path: str, of_series: bool) -> str:
+    """What the console calls a sample: its file; of a series its middle slice and folder, since files are called alike."""
+    return "/".join(Path(path).parts[-2 if of_series else -1 :])
 
 
 def _figure(estimate: Estimate | None, *, interval: bool = False) -> str:

@@ -17,6 +17,7 @@ from medclassify.workflows.evaluate import evaluate
 from medclassify.workflows.explain import explain
 from medclassify.workflows.fit import fit
 from medclassify.workflows.predict import predict
+from medclassify.workflows.summary import prediction_lines
 from medclassify.workflows.verify import verify_run
 
 CONFIG = """
@@ -120,7 +121,9 @@ def test_predict_scores_a_series_as_the_fit_did_and_goes_on_without_a_damaged_sl
     assert sum(each.reason == "localizer" for each in predicted.exclusions) == len(again)
 
 
-def test_evaluate_and_explain_take_series(series_run: Path, heads: Path, tmp_path: Path) -> None:
+def test_evaluate_and_explain_take_series(
+    series_run: Path, heads: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     _, folder = evaluate(series_run, None, tmp_path / "evaluated")
     fitted = scores(series_run / "predictions.parquet")
     again = scores(folder / "predictions.parquet")
@@ -128,6 +131,20 @@ def test_evaluate_and_explain_take_series(series_run: Path, heads: Path, tmp_pat
     exam = sorted((heads / "images").iterdir())[0]
     explained = explain(series_run, [str(exam)], tmp_path / "maps")
     assert explained.maps == 1 and len(list((tmp_path / "maps").glob("*.png"))) == 1
+    [sample] = pd.read_csv(tmp_path / "maps" / "files.csv").to_dict("records")
+    assert f"{exam.name}/{Path(sample['path']).name}: {sample['sample_id']}_*.png" in capsys.readouterr().out
+
+
+def test_series_are_told_apart_by_their_folders_in_the_order_in_which_they_were_named(
+    series_run: Path, heads: Path, tmp_path: Path
+) -> None:
+    exams = sorted((heads / "images").iterdir())[:4]
+    for named in (exams, exams[::-1]):
+        predicted = predict(series_run, [str(exam) for exam in named], tmp_path / "p.csv")
+        assert [Path(path).parent.name for path in predicted.files["path"]] == [exam.name for exam in named]
+        lines = prediction_lines(predicted).splitlines()
+        assert lines[0].startswith("middle slice ")
+        assert [line.split("/")[0] for line in lines[1:]] == [exam.name for exam in named]
 
 
 def test_slices_with_neighbours_are_scored_as_the_fit_did(

@@ -42,7 +42,8 @@ def _explain(arguments: argparse.Namespace, overrides: Sequence[str]) -> None:
     )
     verdict = "passed" if done.passed else "FAILED - do not read these maps as evidence"
     print(f"explanation sanity check of this model by {done.method}: {verdict}")
-    print(f"wrote {done.maps} overlays (.png) and raw maps (.npz) to {arguments.out}, and files.csv (which file a sample is)")
+    overlays = f"{done.maps} overlay{'' if done.maps == 1 else 's'} (.png) and raw map{'' if done.maps == 1 else 's'} (.npz)"
+    print(f"wrote {overlays} to {arguments.out}, and files.csv (which file a sample is)")
     print(f"next: open {arguments.out}")
 
 

@@ -112,7 +112,7 @@ def test_what_is_wrong_with_a_series_is_told_and_it_is_kept(
     assert len(found) == 1 and not exclusions and found.slices is not None
     assert found.slices["position_mm"].tolist() == sorted(heights)
     said = capsys.readouterr()
-    assert told in said.err and "series: 1 stacks" in said.out
+    assert told in said.err and "series: 1 stack of" in said.out
 
 
 def test_series_of_two_patients_under_one_uid_are_left_out(tmp_path: Path) -> None:
