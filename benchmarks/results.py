@@ -13,7 +13,7 @@ FOLDER = Path(__file__).parent / "results"
 def table(measures: Sequence[Measure]) -> str:
     """One line a measure: key, min, median, max over the rounds, goal, and whether it is reached."""
     head = ("key", "min", "median", "max", "goal", "reached")
-    lines = [head]
+    lines: list[Sequence[str]] = [head]
     for measure in measures:
         sign = {"higher": "≥", "lower": "≤"}[measure.better]
         goal, reached = ("–", "–") if measure.goal is None else (f"{sign} {measure.goal:g}", "yes" if measure.reached else "NO")

@@ -54,7 +54,7 @@ def bootstrap_vs_fairlearn(quick: bool) -> Measure:
     from sklearn.metrics import average_precision_score
 
     try:
-        from fairlearn.metrics import MetricFrame
+        from fairlearn.metrics import MetricFrame  # pyright: ignore[reportMissingImports]
     except ImportError as error:
         raise NotMeasurableError("fairlearn is not there: pip install fairlearn") from error
 

@@ -198,22 +198,3 @@ def require_whole(parsed: Parsed) -> None:
             f"{parsed.path}: the file is cut off: Pixel Data (7FE0,0010) claims {parsed.pixel_length} bytes, "
             f"{max(available, 0)} are there. Copy or export it again."
         )
-
-
-def read_pixel_bytes(handle: BinaryIO, parsed: Parsed) -> bytes:
-    """The value of Pixel Data.
-
-    Raises:
-        DecodeError: The file ends before it does.
-        UnsupportedImageError: It is larger than what is read.
-    """
-    require_whole(parsed)
-    length = parsed.size - parsed.pixel_offset if parsed.pixel_length is None else parsed.pixel_length
-    if length > MAX_IMAGE_BYTES:
-        raise UnsupportedImageError(
-            f"{parsed.path}: Pixel Data (7FE0,0010) is {length} bytes, more than the {MAX_IMAGE_BYTES >> 20} MiB that are read."
-        )
-    if parsed.inflated is not None:
-        return parsed.inflated[parsed.pixel_offset : parsed.pixel_offset + length]
-    handle.seek(parsed.pixel_offset)
-    return handle.read(length)

@@ -8,7 +8,6 @@ from pathlib import Path
 import pandas as pd
 
 from medclassify.errors import ManifestError
-from medclassify.manifest.table import CORE_COLUMNS
 
 KEYS = ("path", "image_id", "sop_uid", "study_uid")
 LABEL_VALUES = {"1": 1, "1.0": 1, "0": 0, "0.0": 0, "-0.0": 0, "-1": -1, "-1.0": -1}
@@ -141,9 +140,3 @@ def parse_labels(text: pd.Series, path: Path, column: str) -> pd.Series:
             f"Write 1 (present), 0 (absent), -1 (uncertain) or leave it blank (not labelled)."
         )
     return stripped.map(LABEL_VALUES).astype("Int8")
-
-
-def split_core(columns: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Parts column names into those every manifest has (and the keys), and the rest."""
-    core = [name for name in columns if name in CORE_COLUMNS or name in KEYS]
-    return core, [name for name in columns if name not in core]

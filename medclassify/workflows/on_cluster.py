@@ -1,4 +1,4 @@
-"""Reading headers and decoding images on a Dask cluster, in the place of doing it here."""
+"""Reading headers, decoding images and scoring them on a Dask cluster, in the place of doing it here."""
 
 import uuid
 from collections.abc import Generator, Iterator, Sequence
@@ -15,6 +15,8 @@ from medclassify.manifest import PatientHasher
 from medclassify.records import Exclusion, Preprocessing
 from medclassify.workflows.cluster import Cluster
 from medclassify.workflows.headers import unread
+from medclassify.workflows.scored import Progress, ScoredPiece
+from medclassify.workflows.scoring import Scorer
 
 _HEADERS = 500  # files of a task
 
@@ -68,3 +70,31 @@ def read_on(
             with pa.ipc.open_stream(answer["table"]) as stream:
                 table = stream.read_all().to_pandas()
             yield table, [unread(*failure) for failure in answer["failed"]], answer["others"]
+
+
+def score_on(cluster: Cluster, model: Path, pieces: Sequence[ScoredPiece], scorer: Scorer, progress: Progress) -> None:
+    """Has the pieces that are not there yet made, as ``scored.score_here`` does, by workers that load the model once each.
+
+    Args:
+        cluster: Where.
+        model: The run's model, on all machines under this path.
+        pieces: In a folder that all machines share.
+        scorer: The same model, here.
+        progress: Is told how many samples of how many are done.
+
+    Raises:
+        MedclassifyError: What a worker told.
+    """
+    todo = [(number, piece) for number, piece in enumerate(pieces) if not piece.path.exists()]
+    facts = {"model": str(model.absolute()), "fingerprint": scorer.bundle.fingerprint}
+    parts = []
+    for number, piece in todo:
+        own = {"samples": list(piece.samples), "images": [name for name, _ in piece.images], "slices": list(piece.slices)}
+        parts.append((number, piece.paths, {**facts, **own}))
+    done, total = 0, sum(piece.stop - piece.start for _, piece in todo)
+    if not todo:
+        return
+    with closing(cluster.answers("score", pieces[0].path.parent, parts)) as answers:
+        for _, (_, piece) in zip(answers, todo, strict=True):
+            done += piece.stop - piece.start
+            progress(done, total)

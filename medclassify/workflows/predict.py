@@ -27,9 +27,9 @@ from medclassify.workflows.console import progress, say, warn
 from medclassify.workflows.headers import ReadBatches, read_headers, read_here
 from medclassify.workflows.index import report_exclusions
 from medclassify.workflows.modalities import keep_learnt
-from medclassify.workflows.on_cluster import read_on
+from medclassify.workflows.on_cluster import read_on, score_on
 from medclassify.workflows.predictions import predictions_table
-from medclassify.workflows.scored import ScoredPiece, pieces_of, read_scores, score_here, score_on
+from medclassify.workflows.scored import ScoredPiece, pieces_of, read_scores, score_here
 from medclassify.workflows.scoring import Scorer
 from medclassify.workflows.stacks import in_words
 from medclassify.workflows.tables import TableWriter, growing_table, write_table
@@ -114,9 +114,9 @@ def _predict(
         say(f"going on: {before} of {in_words(manifest, scorer.bundle.preprocessing)} were scored by an earlier call")
     with progress("scoring") as move:
         if cluster:
-            score_on(cluster, run.model, pieces, manifest, scorer, move)
+            score_on(cluster, run.model, pieces, scorer, move)
         else:
-            score_here(pieces, manifest, scorer, move)
+            score_here(pieces, scorer, move)
     writer, kept, broken = _write_scores(pieces, manifest, scorer, shifts, out)
     exclusions = (*left_out, *broken)
     report_exclusions(exclusions)

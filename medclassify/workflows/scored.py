@@ -20,7 +20,6 @@ from medclassify.data.workers import Prepared, prepare_in_workers
 from medclassify.errors import RunError
 from medclassify.manifest import SLICE_COLUMNS, Manifest, is_of_series, own_slices
 from medclassify.records import Exclusion, LogitTable
-from medclassify.workflows.cluster import Cluster
 from medclassify.workflows.scoring import Scorer
 
 _FORMAT = 1
@@ -81,7 +80,7 @@ def pieces_of(manifest: Manifest, scorer: Scorer, folder: Path) -> list[ScoredPi
     return pieces
 
 
-def score_here(pieces: Sequence[ScoredPiece], manifest: Manifest, scorer: Scorer, progress: Progress) -> None:
+def score_here(pieces: Sequence[ScoredPiece], scorer: Scorer, progress: Progress) -> None:
     """Makes the pieces that are not there yet; files go on being decoded while a piece is scored."""
     todo, done = [piece for piece in pieces if not piece.path.exists()], 0
     total = sum(len(piece.images) for piece in todo)
@@ -99,25 +98,6 @@ def score_here(pieces: Sequence[ScoredPiece], manifest: Manifest, scorer: Scorer
             piece.path.parent.mkdir(parents=True, exist_ok=True)
             ids = [name for name, _ in piece.images]
             score_piece(piece.path, scorer, piece.samples, ids, piece.slices, counted(islice(results, len(ids))))
-
-
-def score_on(
-    cluster: Cluster, model: Path, pieces: Sequence[ScoredPiece], manifest: Manifest, scorer: Scorer, progress: Progress
-) -> None:
-    """Has the pieces that are not there yet made by the workers; each loads the model once, from the run."""
-    todo = [(number, piece) for number, piece in enumerate(pieces) if not piece.path.exists()]
-    facts = {"model": str(model.absolute()), "fingerprint": scorer.bundle.fingerprint}
-    parts = []
-    for number, piece in todo:
-        own = {"samples": list(piece.samples), "images": [name for name, _ in piece.images], "slices": list(piece.slices)}
-        parts.append((number, piece.paths, {**facts, **own}))
-    done, total = 0, sum(piece.stop - piece.start for _, piece in todo)
-    if not todo:
-        return
-    with closing(cluster.answers("score", pieces[0].path.parent, parts)) as answers:
-        for _, (_, piece) in zip(answers, todo, strict=True):
-            done += piece.stop - piece.start
-            progress(done, total)
 
 
 def score_piece(
