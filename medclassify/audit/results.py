@@ -54,7 +54,6 @@ class AuditResult:
         underdiagnosis: How often each subgroup's illness is overlooked.
         decision_curves: Finding → net benefit by threshold; only where scores are probabilities.
         miscalibrated: Calibration intercepts of ``estimates`` that differ from 0 after Holm's adjustment over all of them.
-        masked_below: Counts below this are masked; 0 where none are.
     """
 
     table: AuditTable
@@ -75,11 +74,6 @@ class AuditResult:
     underdiagnosis: Sequence[Underdiagnosis] = ()
     decision_curves: Mapping[str, metrics.DecisionCurve] = field(default_factory=dict)
     miscalibrated: Sequence[EstimateRow] = ()
-    masked_below: int = 0
-
-    def may_draw(self, finding: str) -> bool:
-        """Whether curves, bins and lists of single samples of a finding may be shown: each gives counts away."""
-        return not self.masked_below
 
     @property
     def macro_auroc(self) -> float | None:

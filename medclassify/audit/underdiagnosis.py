@@ -20,7 +20,7 @@ class Underdiagnosis:
         attribute: The attribute.
         subgroup: The level.
         metric: ``fpr`` for “No finding” (ill, and called free of findings), ``fnr`` for a finding (present, and not called).
-        n: Its denominator; None where it is masked.
+        n: Its denominator.
         estimate: The rate.
         reference: The subgroup it is compared with; None for the reference itself.
         gap: Subgroup minus reference; above 0 the subgroup is overlooked more often.
@@ -32,7 +32,7 @@ class Underdiagnosis:
     attribute: str
     subgroup: str
     metric: str
-    n: int | None
+    n: int
     estimate: Estimate
     reference: str | None
     gap: Estimate | None

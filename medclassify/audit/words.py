@@ -25,8 +25,6 @@ LABELS = {
     "coverage_absent": "Sets that hold its absence",
     "referred": "To a person",
 }
-MASKED = "masked"
-"""In place of a figure from which a small count could be read (``audit.mask_below``)."""
 _MINUS = "−"
 _WIDE_SLOPE = 0.6
 
@@ -48,10 +46,8 @@ def p_value(p: float | None) -> str:
     return "< .001" if p < 0.001 else number(p, "p")
 
 
-def estimate_text(estimate: Estimate, metric: str, *, n_pos: int | None, n_neg: int | None) -> str:
+def estimate_text(estimate: Estimate, metric: str, *, n_pos: int, n_neg: int) -> str:
     """``.912 (.874–.941)``, or ``not estimable (n₊=3)``; never blank."""
-    if estimate.status is Status.MASKED:
-        return MASKED
     if estimate.status is Status.NOT_ESTIMABLE or estimate.value is None:
         return not_estimable(estimate, n_pos=n_pos, n_neg=n_neg)
     value = number(estimate.value, metric)
@@ -60,11 +56,9 @@ def estimate_text(estimate: Estimate, metric: str, *, n_pos: int | None, n_neg: 
     return f"{value} ({span(estimate.ci_low, estimate.ci_high, metric)})"
 
 
-def not_estimable(estimate: Estimate, *, n_pos: int | None, n_neg: int | None) -> str:
+def not_estimable(estimate: Estimate, *, n_pos: int, n_neg: int) -> str:
     """Why a number is not given, by the scarcer class."""
-    reason = with_signs(estimate.note)
-    if not reason and n_pos is not None and n_neg is not None:
-        reason = f"n₊={n_pos}" if n_pos <= n_neg else f"n₋={n_neg}"
+    reason = with_signs(estimate.note) or (f"n₊={n_pos}" if n_pos <= n_neg else f"n₋={n_neg}")
     return f"not estimable ({reason})"
 
 

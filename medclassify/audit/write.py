@@ -141,7 +141,6 @@ def audit_json(result: AuditResult, facts: ReportFacts) -> dict[str, Any]:
         "bootstrap": result.bootstrap,
         "seed": result.seed,
         "intersections": {name: list(parts) for name, parts in result.table.intersections.items()},
-        "masked_below": result.masked_below,
         "macro_auroc": asdict(result.macro),
         "macro_left_out": list(result.macro_left_out),
         "verdicts": result.verdicts,
@@ -157,7 +156,7 @@ def audit_json(result: AuditResult, facts: ReportFacts) -> dict[str, Any]:
         "underdiagnosis": [asdict(row) for row in result.underdiagnosis],
         "decision_curves": {finding: _curve(curve) for finding, curve in result.decision_curves.items()},
         "coverage": [asdict(row) for row in result.coverage],
-        "workload": [] if result.masked_below else [asdict(row) for row in workload(result.table, facts.conformal)],
+        "workload": [asdict(row) for row in workload(result.table, facts.conformal)],
         "confounding": [
             {
                 "finding": row.finding,

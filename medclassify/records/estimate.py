@@ -11,8 +11,6 @@ class Status(StrEnum):
     UNSTABLE = "unstable"
     """Shown with its interval, kept out of claims about the worst subgroup."""
     NOT_ESTIMABLE = "not_estimable"
-    MASKED = "masked"
-    """Known, and withheld: a count below ``audit.mask_below`` could be read from it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +18,7 @@ class Estimate:
     """One statistic.
 
     Attributes:
-        value: The point estimate; None exactly where ``status`` is not_estimable or masked.
+        value: The point estimate; None exactly where ``status`` is not_estimable.
         ci_low: Lower 95 % limit, or None where there is none.
         ci_high: Upper 95 % limit, or None.
         ci_method: How the interval was made (``logit-DeLong``, ``Wilson``), or "".
@@ -38,17 +36,14 @@ class Estimate:
 
 @dataclass(frozen=True, slots=True)
 class EstimateRow:
-    """One line of ``estimates.csv``: an estimate for a finding in a subgroup, with the counts it rests on.
-
-    Counts are None where they are masked (``audit.mask_below``).
-    """
+    """One line of ``estimates.csv``: an estimate for a finding in a subgroup, with the counts it rests on."""
 
     finding: str
     attribute: str
     subgroup: str
     metric: str
-    n: int | None
-    n_patients: int | None
-    n_pos: int | None
-    n_neg: int | None
+    n: int
+    n_patients: int
+    n_pos: int
+    n_neg: int
     estimate: Estimate

@@ -21,7 +21,7 @@ def auroc_table(audit: AuditResult) -> str:
     Why a number is not estimable stands below the table: it would break its columns.
     """
     rows: dict[str, dict[str, Estimate]] = {}
-    counts: dict[str, tuple[int | None, int | None]] = {}
+    counts: dict[str, tuple[int, int]] = {}
     for row in audit.estimates:
         if row.attribute == "all":
             rows.setdefault(row.finding, {})[row.metric] = row.estimate
@@ -31,7 +31,7 @@ def auroc_table(audit: AuditResult) -> str:
     for finding, estimates in rows.items():
         positives, n = counts[finding]
         figures = [_figure(estimates.get("auroc"), interval=True), *(_figure(estimates.get(name)) for name in _RATES)]
-        table.append([finding, "masked" if positives is None else f"{positives:4d}/{n}", *figures])
+        table.append([finding, f"{positives:4d}/{n}", *figures])
         for name in ("auroc", *_RATES):
             estimate = estimates.get(name)
             if estimate is not None and estimate.value is None and estimate.note:

@@ -11,6 +11,6 @@ def context(result: AuditResult, facts: ReportFacts) -> dict[str, Any] | None:
     """Coverage and workload; nothing where the table has no sets and the model no rules."""
     tables = {
         "coverage_table": coverage_table(result, facts),
-        "workload_table": None if result.masked_below else workload_table(result, facts),
+        "workload_table": workload_table(result, facts),
     }
     return tables if any(tables.values()) else None

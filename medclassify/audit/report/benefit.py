@@ -76,10 +76,7 @@ def _judged(result: AuditResult) -> list[Cell]:
     return [
         cell
         for cell, row in rows
-        if cell.finding in result.decision_curves
-        and row is not None
-        and row.estimate.value is not None
-        and result.may_draw(cell.finding)
+        if cell.finding in result.decision_curves and row is not None and row.estimate.value is not None
     ]
 
 

@@ -73,8 +73,8 @@ def calibration_table(result: AuditResult) -> TableView | None:
 
 
 def _calibrated(result: AuditResult) -> list[Cell]:
-    """The findings whose calibration can be judged, and whose single samples may be shown."""
-    if not result.table.is_probability or result.masked_below:
+    """The findings whose calibration can be judged."""
+    if not result.table.is_probability:
         return []
     rows = {each.whole.finding: result.estimate(each.whole.finding, "calibration_intercept") for each in result.cells}
     return [

@@ -1,6 +1,5 @@
 """The section on data and flow."""
 
-from collections.abc import Sequence
 from typing import Any
 
 from medclassify.audit.cells import FindingCells
@@ -10,7 +9,6 @@ from medclassify.audit.report.flow import flow_figure
 from medclassify.audit.report.listing import flat_table, share
 from medclassify.audit.report.views import TableView, Td, count_text, shown, words
 from medclassify.audit.results import AuditResult
-from medclassify.audit.words import MASKED
 
 _MOST_TESTED = 6
 """Findings named in the flow diagram; all stand in the tables below it."""
@@ -20,7 +18,7 @@ def context(result: AuditResult, facts: ReportFacts) -> dict[str, Any]:
     """Where the samples come from, how they were split, what was left out, and whether anything crosses."""
     compared, lines = phrases.leakage(facts.leakage)
     return {
-        "flow": flow_figure(facts, [_tested(each, result.masked_below) for each in result.cells[:_MOST_TESTED]]),
+        "flow": flow_figure(facts, [_tested(each) for each in result.cells[:_MOST_TESTED]]),
         "split_table": split_table(facts),
         "exclusion_table": exclusion_table(facts),
         "demographics_table": demographics_table(facts),
@@ -28,11 +26,7 @@ def context(result: AuditResult, facts: ReportFacts) -> dict[str, Any]:
         "data_table": flat_table("About the data", facts.data),
         "leakage_checked": compared,
         "leakage_lines": lines,
-        "masked": ", ".join(
-            f"{each.whole.finding} {each.masked:,}" if each.masked >= result.masked_below else f"{each.whole.finding} {MASKED}"
-            for each in result.cells
-            if each.masked
-        ),
+        "masked": ", ".join(f"{each.whole.finding} {each.masked:,}" for each in result.cells if each.masked),
     }
 
 
@@ -54,7 +48,7 @@ def demographics_table(facts: ReportFacts) -> TableView | None:
     splits = list(next(iter(next(iter(facts.demographics.values())).values())))
     rows: list[tuple[Td, ...]] = []
     for attribute, levels in facts.demographics.items():
-        totals = {split: _sum([level[split] for level in levels.values()]) for split in splits}
+        totals = {split: sum(level[split] for level in levels.values()) for split in splits}
         rows.append((Td(shown(attribute)),))
         rows += [
             (Td(level), *(_with_share(counted[split], totals[split]) for split in splits)) for level, counted in levels.items()
@@ -70,7 +64,7 @@ def labels_table(facts: ReportFacts) -> TableView | None:
     rows = []
     for finding, counted in facts.prevalence.items():
         cells = [
-            _with_share(positive, _sum([positive, negative]), f"{count_text(blank)} not labelled" if blank != 0 else "")
+            _with_share(positive, positive + negative, f"{count_text(blank)} not labelled" if blank != 0 else "")
             for positive, negative, blank in (counted[split] for split in splits)
         ]
         rows.append((Td(finding), *cells))
@@ -83,19 +77,12 @@ def exclusion_table(facts: ReportFacts) -> TableView | None:
     return TableView("Files left out", ("Reason", "Files"), rows, kind="narrow") if rows else None
 
 
-def _with_share(part: int | None, whole: int | None, more: str = "") -> Td:
+def _with_share(part: int, whole: int, more: str = "") -> Td:
     """A count with its share below it, so that four splits stand beside each other on a phone."""
     count, _, below = share(part, whole).removesuffix(")").partition(" (")
     return Td(count, sub="; ".join(text for text in (below, more) if text))
 
 
-def _sum(counts: Sequence[int | None]) -> int | None:
-    """The sum, or None where a part is masked."""
-    return None if any(count is None for count in counts) else sum(count or 0 for count in counts)
-
-
-def _tested(cells: FindingCells, masked_below: int) -> str:
-    if masked_below and min(cells.whole.n_pos, cells.whole.n_neg) < masked_below:
-        return f"{cells.whole.finding}: {MASKED}"
+def _tested(cells: FindingCells) -> str:
     text = f"{cells.whole.finding}: {cells.whole.n_pos:,} present, {cells.whole.n_neg:,} absent"
     return text + (f", {cells.masked:,} without a usable label" if cells.masked else "")

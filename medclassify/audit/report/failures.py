@@ -12,7 +12,7 @@ _CONFIDENT_ERRORS = 8
 
 def context(result: AuditResult, facts: ReportFacts) -> dict[str, Any] | None:
     """The most confident errors; nothing where no decision is given."""
-    table = None if result.masked_below else errors_table(result)
+    table = errors_table(result)
     return None if table is None else {"errors_table": table}
 
 

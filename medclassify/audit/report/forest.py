@@ -142,5 +142,5 @@ def _along(value: float, low: float) -> float:
 def _counts(row: EstimateRow | None) -> str:
     if row is None:
         return "0"
-    share = f" ({number(row.n_pos / row.n, 'prevalence')})" if row.n and row.n_pos is not None else ""
+    share = f" ({number(row.n_pos / row.n, 'prevalence')})" if row.n else ""
     return f"{count_text(row.n_pos)} of {count_text(row.n)}{share}"

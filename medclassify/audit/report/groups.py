@@ -70,7 +70,7 @@ def _table_row(
     counts = (Td("0"), Td("0"))
     if first is not None:
         patients = f"{count_text(first.n_patients)} patients" if first.n_patients != first.n else ""
-        share = number(first.n_pos / first.n, "prevalence") if first.n and first.n_pos is not None else ""
+        share = number(first.n_pos / first.n, "prevalence") if first.n else ""
         counts = (Td(count_text(first.n), sub=patients), Td(count_text(first.n_pos), sub=share))
     cells = [
         estimate_cell(row, gaps.get((finding, attribute, level, metric))) for row, metric in zip(found, metrics, strict=True)

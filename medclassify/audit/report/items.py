@@ -96,11 +96,7 @@ def _data(result: AuditResult, facts: ReportFacts) -> list[Item]:
         for finding, counted in facts.prevalence.items()
     )
     if not labels:
-        labels = (
-            "; ".join(f"{each.whole.finding}: {each.masked:,} missing or uncertain" for each in result.cells)
-            if not result.masked_below
-            else ""
-        )
+        labels = "; ".join(f"{each.whole.finding}: {each.masked:,} missing or uncertain" for each in result.cells)
     return [
         ("Flow, with every exclusion and its reason", _or_absent(flow), "exclusions.csv"),
         ("Patients, studies and images by split", _or_absent(counts), "manifest.parquet"),
@@ -128,9 +124,7 @@ def _performance(result: AuditResult, facts: ReportFacts) -> list[Item]:
     given = "as given in the table" if decided else None
     curves = "Decision curves in the section on net benefit" if result.table.is_probability else None
     undefined = sum(row.estimate.value is None for row in result.estimates)
-    groups = (
-        f"{', '.join(map(shown, result.table.attributes))}; {undefined:,} cells not estimable or masked, each with its reason"
-    )
+    groups = f"{', '.join(map(shown, result.table.attributes))}; {undefined:,} cells not estimable, each with its reason"
     source = "audit/estimates.csv"
     return [
         ("Thresholds and where they came from", _or_absent(points or given), "model/model.json" if points else _TABLE),

@@ -5,7 +5,7 @@ from typing import Any
 
 from medclassify.audit.keys import said
 from medclassify.audit.report.views import TableView, Td, count_text
-from medclassify.audit.words import MASKED, number
+from medclassify.audit.words import number
 
 _STATED = ("consent", "licence")  # by a person; "not given" would read as a refusal
 
@@ -25,10 +25,8 @@ def config_table(values: Mapping[str, Any]) -> TableView | None:
     return TableView("Configuration", ("Setting", "Value"), rows, kind="narrow") if rows else None
 
 
-def share(part: int | None, whole: int | None) -> str:
+def share(part: int, whole: int) -> str:
     """``31 (15.5 %)``."""
-    if part is None or whole is None:
-        return MASKED
     return f"{part:,} ({number(part / whole, 'prevalence')})" if whole else "0"
 
 

@@ -13,7 +13,7 @@ from medclassify.audit.report.figures import roc_figure
 from medclassify.audit.report.listing import share
 from medclassify.audit.report.views import Panel, TableView, Td, count_text, estimate_cell, unstable_foot, words
 from medclassify.audit.results import AuditResult
-from medclassify.audit.words import LABELS, MASKED, estimate_text, number
+from medclassify.audit.words import LABELS, estimate_text, number
 
 _RANKING = ("auroc", "auprc")
 _RATES = ("sensitivity", "specificity", "ppv", "npv")
@@ -29,8 +29,7 @@ def context(result: AuditResult, facts: ReportFacts) -> dict[str, Any]:
         "rates_table": rates_table(result),
         "threshold_table": threshold_table(result, facts),
         "rocs": rocs,
-        "undrawn": ", ".join(name for name in result.table.findings if name not in drawn and result.may_draw(name)),
-        "masked_below": result.masked_below,
+        "undrawn": ", ".join(name for name in result.table.findings if name not in drawn),
     }
 
 
@@ -39,7 +38,7 @@ def roc_panels(result: AuditResult) -> list[Panel]:
     panels = []
     for cell in (each.whole for each in result.cells):
         row = result.estimate(cell.finding, "auroc")
-        if row is None or row.estimate.value is None or not result.may_draw(cell.finding):
+        if row is None or row.estimate.value is None:
             continue
         caption = f"AUROC {estimate_text(row.estimate, 'auroc', n_pos=cell.n_pos, n_neg=cell.n_neg)}"
         curve = metrics.roc_curve_points(cell.positive, cell.score)
@@ -89,11 +88,10 @@ def threshold_table(result: AuditResult, facts: ReportFacts) -> TableView | None
             np.count_nonzero(a & b)
             for a, b in ((called, cell.positive), (called, ~cell.positive), (~called, cell.positive), (~called, ~cell.positive))
         ]
-        masked = any(count < result.masked_below for count in counts)
         texts = [
             _threshold(result.table.frame, cell),
             origin,
-            *(MASKED if masked else count_text(int(count)) for count in counts),
+            *(count_text(int(count)) for count in counts),
         ]
         rows.append(words([cell.finding, *texts]))
     head = ("Finding", "Threshold", "Chosen by", "Hits", "False alarms", "Missed", "Rightly negative")

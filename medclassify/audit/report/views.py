@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from medclassify.audit.gap_row import GapRow, GapVerdict
-from medclassify.audit.words import MASKED, RATES, estimate_text, gap_text, number, with_signs
+from medclassify.audit.words import RATES, estimate_text, gap_text, number, with_signs
 from medclassify.records import EstimateRow, Status
 
 Panel = tuple[str, Markup, str]
@@ -127,9 +127,9 @@ def words(cells: Sequence[str]) -> tuple[Td, ...]:
     return tuple(Td(cell) for cell in cells)
 
 
-def count_text(value: int | None) -> str:
-    """``12,345``, or ``masked``."""
-    return MASKED if value is None else f"{value:,}"
+def count_text(value: int) -> str:
+    """``12,345``."""
+    return f"{value:,}"
 
 
 def _wordy(cell: Td) -> bool:

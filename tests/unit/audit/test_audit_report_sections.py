@@ -252,10 +252,3 @@ def test_gaps_beyond_the_margin_have_max_t_limits_or_say_why_not(make_prediction
     assert re.fullmatch(r"max-T: −\.\d+ to −\.\d+", said["C against A"])
     assert said["C against all others"] == "no max-T limits: not against the reference"
     assert "take no part" in render_report(result, ReportFacts("t"))
-
-
-def test_masked_counts_make_no_curve(make_predictions) -> None:
-    masked = replace(compute_audit(make_predictions(200, findings=("Effusion",)), bootstrap=100), masked_below=11)
-    names = shown(render_report(masked, ReportFacts("t")))
-    assert "failures" not in names
-    assert "benefit" not in names
