@@ -32,41 +32,44 @@ PLACES = {"fainter_in_f": ("effusion", "sex"), "label_noise_site_b": ("consolida
 
 def keys(quick: bool) -> Mapping[str, Callable[[], Measure]]:
     """The measures of this benchmark."""
-    seeds = 2 if quick else 20
-    calls: dict[str, Callable[[], Measure]] = {f"found_{fault}": lambda fault=fault: found(fault, seeds) for fault in FAULTS}
-    return {**calls, "false_alarms": lambda: false_alarms(seeds)}
+    size = (2, 3) if quick else (20, 10)
+    calls: dict[str, Callable[[], Measure]] = {f"found_{fault}": lambda fault=fault: found(fault, *size) for fault in FAULTS}
+    return {**calls, "false_alarms": lambda: false_alarms(*size)}
 
 
-def found(fault: str, seeds: int) -> Measure:
-    """Share of seeds in which the fault is found by the detector made for it; for gaps also how often its size is held."""
-    told = [alarms(fault, seed)[fault] for seed in range(seeds)]
+def found(fault: str, seeds: int, times: int) -> Measure:
+    """Share of seeds in which the fault is found by the detector made for it; for gaps also how often its size is held.
+
+    Calibrators are fitted, and a gap's true size is read, on ``times`` as many patients.
+    """
+    told = [alarms(fault, seed, times)[fault] for seed in range(seeds)]
     share = sum(map(bool, told)) / seeds
     sizes = sorted(size for one in told for size in one)
     note = f"{seeds} seeds of {PATIENTS} patients"
     note += f"; sizes {sizes[0]:.3f} to {sizes[-1]:.3f}, median {sizes[len(sizes) // 2]:.3f}" if sizes else ""
     if fault in PLACES:
-        truth = _gap(audited(fault, 1000, 10 * PATIENTS), *PLACES[fault])
-        rows = [_gap(audited(fault, seed, PATIENTS), *PLACES[fault]) for seed in range(seeds)]
+        truth = _gap(audited(fault, 1000, times * PATIENTS, times), *PLACES[fault])
+        rows = [_gap(audited(fault, seed, PATIENTS, times), *PLACES[fault]) for seed in range(seeds)]
         held = sum(row.ci_low <= truth.gap <= row.ci_high for row in rows)
-        note += f"; AUROC gap of ten times as many {truth.gap:+.3f}, held by {held} of {seeds} intervals"
+        note += f"; AUROC gap of {times} times as many {truth.gap:+.3f}, held by {held} of {seeds} intervals"
     return Measure(f"found_{fault}", share, 0.95, "higher", note, share, share)
 
 
-def false_alarms(seeds: int) -> Measure:
+def false_alarms(seeds: int, times: int) -> Measure:
     """Share of seeds without a fault in which any of the detectors raises an alarm about anything."""
-    told = [alarms("", seed) for seed in range(seeds)]
+    told = [alarms("", seed, times) for seed in range(seeds)]
     by_kind = ", ".join(f"{fault} {sum(bool(one[fault]) for one in told)}" for fault in FAULTS)
     share = sum(any(one.values()) for one in told) / seeds
     return Measure("false_alarms", share, 0.05, "lower", f"{seeds} seeds without a fault; by detector: {by_kind}", share, share)
 
 
 @cache
-def alarms(fault: str, seed: int) -> dict[str, list[float]]:
+def alarms(fault: str, seed: int, times: int) -> dict[str, list[float]]:
     """What each detector says about a sample with one fault (or none): the sizes of its alarms."""
     from medclassify.manifest.leakage import check_leakage
 
     crossing = check_leakage(_manifest(fault, seed)).findings
-    return {**rung(audited(fault, seed, PATIENTS)), "patient_in_two_splits": [float(each.count) for each in crossing]}
+    return {**rung(audited(fault, seed, PATIENTS, times)), "patient_in_two_splits": [float(each.count) for each in crossing]}
 
 
 def rung(result: AuditResult) -> dict[str, list[float]]:
@@ -87,11 +90,11 @@ def rung(result: AuditResult) -> dict[str, list[float]]:
 
 
 @cache
-def audited(fault: str, seed: int, patients: int) -> AuditResult:
+def audited(fault: str, seed: int, patients: int, times: int) -> AuditResult:
     """The audit of one sample."""
     from medclassify.audit import compute_audit
 
-    frame = _calibrated(_drawn(fault, seed, patients), fault)
+    frame = _calibrated(_drawn(fault, seed, patients), _calibrators(fault, times))
     shift = SHIFT * ((frame["site"] == "B") if fault == "miscalibrated_site_b" else 0)
     frame["prob_cal"] = 1 / (1 + (1 / frame["prob_cal"] - 1) * 2.718281828 ** (-shift))
     frame["threshold"] = 0.3
@@ -137,22 +140,22 @@ def _drawn(fault: str, seed: int, patients: int) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _calibrated(frame: pd.DataFrame, fault: str) -> pd.DataFrame:
+def _calibrated(frame: pd.DataFrame, calibrators: Mapping[Any, Any]) -> pd.DataFrame:
     """The samples with probabilities in the place of scores."""
     import pandas as pd
 
     parts = []
     for finding, part in frame.groupby("finding", sort=False):
-        parts.append(part.assign(prob_cal=_calibrators(fault)[finding].predict_proba(_design(part))[:, 1]))
+        parts.append(part.assign(prob_cal=calibrators[finding].predict_proba(_design(part))[:, 1]))
     return pd.concat(parts).drop(columns="score").reset_index(drop=True)
 
 
 @cache
-def _calibrators(fault: str) -> dict[Any, Any]:
-    """Logistic fits on ten times as many other patients, so that no alarm about calibration comes from the calibrator."""
+def _calibrators(fault: str, times: int) -> dict[Any, Any]:
+    """Logistic fits on ``times`` as many other patients, so that no alarm about calibration comes from the calibrator."""
     from sklearn.linear_model import LogisticRegression
 
-    learnt = _drawn(fault, 5000, 10 * PATIENTS)
+    learnt = _drawn(fault, 5000, times * PATIENTS)
     return {
         finding: LogisticRegression(C=1e6, max_iter=500).fit(_design(part), part["target"])
         for finding, part in learnt.groupby("finding", sort=False)
