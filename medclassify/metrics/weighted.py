@@ -141,20 +141,18 @@ class StandardisedAuroc(WeightedAuroc):
         """``stratum`` is intp (n,), numbered from 0; ``mix`` float64 (2, strata): shares among positives, among negatives."""
         strata = mix.shape[1]
         pair, row = np.unique(codes * strata + stratum, return_inverse=True)  # a patient may have images of several strata
-        super().__init__(positive, score, row.reshape(-1).astype(np.intp))
+        row = row.reshape(-1).astype(np.intp)
+        super().__init__(positive, score, row)
         self._dtype, self._mix = np.float64, mix
         self._patient, self._stratum = pair // strata, (pair % strata).astype(np.intp)
         place = np.where(positive, stratum, strata + stratum)
-        self._drawn = sparse.csr_array(
-            (np.ones(place.size), (place, codes)), shape=(2 * strata, int(self._patient.max()) + 1), dtype=np.float64
-        )
+        self._drawn = sparse.csr_array((np.ones(place.size), (place, row)), shape=(2 * strata, pair.size), dtype=np.float64)
 
     def __call__(self, counts: NDArray[Any]) -> NDArray[np.float64]:
         """Computes float64 (b,) from counts (b, n_patients)."""
-        by_patient = counts.T[: self._drawn.shape[1]].astype(np.float64)
-        drawn = (self._drawn @ by_patient).reshape(2, *self._mix.shape[1:], -1)
+        pairs = counts.T[self._patient].astype(np.float64)  # of this group's patients alone: the table may hold many more
+        drawn = (self._drawn @ pairs).reshape(2, *self._mix.shape[1:], -1)
         weights = np.divide(self._mix[..., None], drawn, out=np.zeros(drawn.shape), where=drawn > 0)
-        pairs = by_patient[self._patient]
         of_positives, of_negatives = pairs * weights[0][self._stratum], pairs * weights[1][self._stratum]
         sums = [self._positives(of_positives), self._negatives(of_negatives)]
         return self._computed([*sums, *([self._tied(of_negatives)] if self._tied else [])])
