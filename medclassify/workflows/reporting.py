@@ -111,11 +111,13 @@ def _records(table: pd.DataFrame | None, **chosen: str) -> list[dict[str, Any]]:
 
 
 def shown_config(config: Config) -> dict[str, Any]:
-    """The config as reports show it: without names of folders and files, which may be a patient's."""
+    """The config as reports show it: without names of folders, files and database users, which may be a person's."""
     shown = asdict(config)
     for part, key in ((shown["data"], "source"), (shown["data"], "labels"), (shown, "run_dir")):
         if part[key] and part[key] != PHANTOM:
             part[key] = f"{'a folder' if not Path(part[key]).suffix else f'a {Path(part[key]).suffix} file'} (see config.yaml)"
+    if store := shown["review"]["store"]:
+        shown["review"]["store"] = f"{'a PostgreSQL database' if '://' in store else 'a SQLite file'} (see config.yaml)"
     shown["model"]["weights"] = Path(shown["model"]["weights"]).name  # a word such as imagenet stays as it is
     return shown
 
