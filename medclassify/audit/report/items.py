@@ -37,7 +37,7 @@ def items_table(result: AuditResult, facts: ReportFacts) -> TableView:
             )
             for item, text, source in items
         ]
-    return TableView("Reporting items", ("Item", "What is said", "Source"), tuple(rows), kind="stack")
+    return TableView("Reporting items", ("Item", "What is said", "Source"), tuple(rows), kind="stack items")
 
 
 def reporting_items(result: AuditResult, facts: ReportFacts) -> dict[str, list[Item]]:
