@@ -1,10 +1,13 @@
 """Single columns of a predictions table: ids, numbers, targets, decisions."""
 
+import re
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from medclassify.errors import ManifestError, MetricError
+from medclassify.manifest.identifiers import PATIENT_NAMES
 from medclassify.records import ConformalSet
 
 
@@ -27,13 +30,19 @@ def patient_ids(frame: pd.DataFrame, samples: pd.Series, notes: list[str]) -> pd
     if "patient_id" not in frame:
         notes.append(
             "There is no patient_id: every sample counts as a patient of its own. Where patients have several images, "
-            "the intervals below are too narrow."
+            f"the intervals below are too narrow.{_perhaps(frame)}"
         )
         return samples
     patients = frame["patient_id"].astype("string").reset_index(drop=True)
     if blank := int(samples[patients.isna()].nunique()):
         notes.append(f"{blank} samples have no patient_id; each counts as a patient of its own.")
     return patients.astype(object).where(patients.notna(), "sample " + samples)
+
+
+def _perhaps(frame: pd.DataFrame) -> str:
+    """Says which column may be meant: who the patient is is nothing to be guessed."""
+    meant = [str(column) for column in frame.columns if re.sub(r"[^a-z0-9]+", "_", str(column).lower()) in PATIENT_NAMES]
+    return f" If {meant[0]} says who the patient is, call it patient_id." if meant else ""
 
 
 def finding_names(frame: pd.DataFrame, source: str, only: str) -> pd.Series:

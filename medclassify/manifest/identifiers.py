@@ -53,6 +53,8 @@ _CONTENT = {
     "telephone numbers": re.compile(r"(?=(?:\D*\d){7,15}\D*$)(?:\+\d|\(?\d{2,5}\)?[-\s/]\s*\d{2,})[\d\s()/-]*"),
     "long numbers": re.compile(r"[A-Za-z]{0,3}\d{6,}"),
 }
+PATIENT_NAMES = ("patientid", "patient", "subject_id", "subject", "pid")
+"""What a column ``patient_id`` is called by others, in lower case, words joined by underscores."""
 _MOST = 0.5
 # Of names of groups, some are long ("Black or African American"); of what is written freely, nearly all.
 _LEAST = {"sentences": 2 / 3}

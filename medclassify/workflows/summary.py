@@ -52,7 +52,7 @@ def fit_summary(fitted: Fitted) -> str:
     return "\n".join(
         [
             "",
-            "test split, calibrated:",
+            "test split:",
             auroc_table(fitted.audit),
             "",
             f"wrote {run.root} in {fitted.seconds / 60:.1f} minutes",

@@ -9,7 +9,7 @@ import pandas as pd
 from medclassify.errors import ManifestError
 from medclassify.manifest.attributes import PATIENT_FACTS
 from medclassify.manifest.delimited import read_columns, read_header
-from medclassify.manifest.identifiers import identifying_content, identifying_name
+from medclassify.manifest.identifiers import PATIENT_NAMES, identifying_content, identifying_name
 from medclassify.manifest.labels import KEYS, LABEL_VALUES, LabelTable, parse_labels
 
 NAME = "generic"
@@ -19,7 +19,7 @@ _ALIASES = {
     "sop_uid": ("sopuid", "sop_instance_uid", "sopinstanceuid"),
     "study_uid": ("studyuid", "study_instance_uid", "studyinstanceuid"),
     "series_uid": ("seriesuid", "series_instance_uid", "seriesinstanceuid"),
-    "patient_id": ("patientid", "patient", "subject_id", "subject"),
+    "patient_id": PATIENT_NAMES,
     "sex": ("gender", "patient_sex", "patient_gender"),
     "age": ("patient_age", "age_years"),
     "view": ("view_position", "viewposition", "projection"),

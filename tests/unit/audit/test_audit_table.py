@@ -31,6 +31,13 @@ def test_a_wide_table_is_one_finding_and_each_row_a_patient(wide: pd.DataFrame) 
     assert any("No threshold and no decision" in note for note in table.notes)
 
 
+def test_a_column_that_may_say_who_the_patient_is_is_named_and_not_guessed(wide: pd.DataFrame) -> None:
+    assert not any("call it patient_id" in note for note in audit_table(wide, []).notes)
+    table = audit_table(wide.assign(**{"Subject ID": np.arange(120) // 2}), [])
+    assert table.frame["patient_id"].nunique() == 120
+    assert any(note.endswith("If Subject ID says who the patient is, call it patient_id.") for note in table.notes)
+
+
 def test_a_finding_without_a_name_takes_the_files_and_it_is_said(wide: pd.DataFrame, tmp_path: Path) -> None:
     wide.to_csv(tmp_path / "pneumonia.v2.csv.gz", index=False)
     table = audit_table(tmp_path / "pneumonia.v2.csv.gz", [])

@@ -51,6 +51,7 @@ def test_named_findings_are_the_findings_and_the_rest_attributes(write: Write) -
     [
         ("File Name,PatientID,Gender,Institution", ("path", "patient_id", "sex", "site")),
         ("SOPInstanceUID,subject_id,Patient Age,View Position", ("sop_uid", "patient_id", "age", "view")),
+        ("filename,PID,gender,hospital", ("path", "patient_id", "sex", "site")),
         ("image,patient,Patient Sex,hospital", ("image_id", "patient_id", "sex", "site")),
     ],
 )
