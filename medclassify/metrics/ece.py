@@ -32,7 +32,9 @@ def ece(
     model of this size shows, and ``ci_method`` says so. A value inside the band is no evidence of miscalibration.
 
     The band draws labels from the probabilities, bin by bin (the sum of a bin is taken as binomial around its mean p).
-    Where patients repeat, the residuals of each patient change sign together (wild bootstrap by patient).
+    Where patients repeat, the residuals of each patient change sign together as well (wild bootstrap by patient), and the
+    band is that of the two which reaches farther: the first knows nothing of patients, the second nothing of labels that
+    were no surprise.
 
     Args:
         y: (n,) of 0 and 1.
@@ -62,8 +64,13 @@ def ece(
         return not_estimable(note)
     index = bin_index(samples.score, bins, binning)
     residuals = np.bincount(index, weights=samples.positive - samples.score)
-    null = _null(samples, index, simulations, np.random.default_rng(seed))
-    low, high = np.quantile(null, [(1 - level) / 2, (1 + level) / 2])
+    generator = np.random.default_rng(seed)
+    nulls = [_drawn(samples, index, simulations, generator)]
+    if samples.patients is not None:
+        nulls.append(_turned(samples, index, simulations, generator))
+    ends = [(1 - level) / 2, (1 + level) / 2]
+    null = max(nulls, key=lambda each: float(np.quantile(each, ends[1])))
+    low, high = np.quantile(null, ends)
     said = f"a calibrated model of this size shows {low:.3f} to {high:.3f}, on average {null.mean():.3f}"
     value = float(np.abs(residuals).sum() / samples.score.size)
     return Estimate(value, float(low), float(high), "null band (no confidence interval)", status, join_notes(note, said))
@@ -114,20 +121,24 @@ def bin_index(p: NDArray[np.float64], bins: int, binning: Binning) -> NDArray[np
     return np.unique(index, return_inverse=True)[1].reshape(-1)
 
 
-def _null(
+def _drawn(
     samples: ScoredSamples, index: NDArray[np.intp], simulations: int, generator: np.random.Generator
 ) -> NDArray[np.float64]:
-    """ECE of a calibrated model with these probabilities, float64 (simulations,)."""
-    n, bins = samples.score.size, int(index.max()) + 1
-    if samples.patients is None:
-        size, expected = np.bincount(index), np.bincount(index, weights=samples.score)
-        drawn = generator.binomial(size, np.clip(expected / size, 0, 1), size=(simulations, bins))
-        return np.abs(drawn - expected).sum(axis=1) / n
-    residuals = np.zeros((samples.n_patients, bins))
+    """ECE of labels that are drawn from the probabilities, one by one: float64 (simulations,)."""
+    size, expected = np.bincount(index), np.bincount(index, weights=samples.score)
+    drawn = generator.binomial(size, np.clip(expected / size, 0, 1), size=(simulations, size.size))
+    return np.abs(drawn - expected).sum(axis=1) / samples.score.size
+
+
+def _turned(
+    samples: ScoredSamples, index: NDArray[np.intp], simulations: int, generator: np.random.Generator
+) -> NDArray[np.float64]:
+    """ECE where the residuals of each patient keep or change their sign together: float64 (simulations,)."""
+    residuals = np.zeros((samples.n_patients, int(index.max()) + 1))
     np.add.at(residuals, (samples.patients, index), samples.positive - samples.score)
     block = max(1, _BLOCK_SIGNS // samples.n_patients)
     sums = []
     for start in range(0, simulations, block):
         heads = generator.integers(0, 2, (min(block, simulations - start), samples.n_patients), dtype=np.int8)
         sums.append((2.0 * heads - 1.0) @ residuals)
-    return np.abs(np.concatenate(sums)).sum(axis=1) / n
+    return np.abs(np.concatenate(sums)).sum(axis=1) / samples.score.size

@@ -13,7 +13,9 @@ from medclassify.records import Estimate, Status
 def oe_ratio(y: ArrayLike, p: ArrayLike, *, patients: Patients = None, level: float = 0.95) -> Estimate:
     """Positives over the sum of probabilities; 1 is right, above 1 the model gives too little risk.
 
-    The interval is the delta method's on the log scale, with t, and with variance between patients where they repeat.
+    The interval is the delta method's on the log scale, with t, and with variance between patients where they repeat. The
+    variance is never taken below that of labels drawn from the probabilities times the ratio: where no label was a surprise,
+    residuals are small and tell nothing of how large they may be.
 
     Args:
         y: (n,) of 0 and 1.
@@ -40,6 +42,8 @@ def oe_ratio(y: ArrayLike, p: ArrayLike, *, patients: Patients = None, level: fl
         return not_estimable(join_notes(note, "every p is 0"))
     ratio = observed / expected
     variance, units = variance_of_total(samples.positive - ratio * samples.score, samples.patients)
-    half = t_quantile(level, units - 1) * variance**0.5 / observed
+    shares = np.minimum(ratio * samples.score, 1)
+    drawn = float((shares * (1 - shares)).sum())
+    half = t_quantile(level, units - 1) * max(variance, drawn) ** 0.5 / observed
     method = "log-delta" if samples.patients is None else "log-delta by patient"
     return Estimate(ratio, float(ratio * np.exp(-half)), float(ratio * np.exp(half)), method, status, note)

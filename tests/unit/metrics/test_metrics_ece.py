@@ -86,3 +86,12 @@ def test_bins_of_equal_mass_are_of_equal_mass_and_keep_ties_together():
 
 def test_bins_of_equal_width_leave_out_the_empty_ones():
     assert bin_index(np.array([0.0, 0.05, 0.95, 1.0]), 10, "width").tolist() == [0, 0, 1, 1]
+
+
+def test_the_band_by_patient_holds_labels_that_were_no_surprise():
+    """Small residuals turned round stay small: labels drawn from the probabilities show what they may be."""
+    y = np.r_[np.ones(9), np.zeros(32)]
+    p = np.r_[np.full(9, 0.9999), np.linspace(0.0001, 0.03, 32)]
+    found = metrics.ece(y, p, patients=np.arange(41) // 2)
+    assert found.value is not None and found.ci_low is not None and found.ci_high is not None
+    assert found.ci_low <= found.value <= found.ci_high
