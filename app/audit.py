@@ -1,7 +1,6 @@
 """The audit page: the run's own report."""
 
 import streamlit as st
-from streamlit.components import v1
 
 from app.header import blind
 from medclassify.records import Identity
@@ -24,4 +23,4 @@ def show_audit(run: ReviewRun, who: Identity) -> None:
         st.error(f"The report cannot be read ({type(error).__name__}). Make it with: medclassify audit RUN")
         return
     st.download_button("Download the report", report, file_name="report.html", mime="text/html")
-    v1.html(report, height=_HEIGHT, scrolling=True)
+    st.iframe(report, height=_HEIGHT)  # the style sheet lets it grow with the window

@@ -35,7 +35,8 @@ def show_export(desk: Desk, who: Identity) -> None:
             "findings that the run does not know have no column. `medclassify index --labels` reads the file, and the next fit "
             "learns from it."
         )
-        _offer("Labels as CSV", "labels.csv", lambda path: write_labels(labels, path))
+        with st.columns([1, 3])[0]:
+            _offer("Labels as CSV", "labels.csv", lambda path: write_labels(labels, path))
     st.subheader("The log", anchor=False)
     check = desk.store.verify()
     if not check.broken:

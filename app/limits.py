@@ -9,6 +9,8 @@ import streamlit as st
 from app.text import plain
 from medclassify.review import MISSING, ReviewRun
 
+_MIX = "_standardised"
+"""Suffix of metrics in a common case mix; where the plain one is named, they are not named again."""
 _NEEDED = ("finding", "attribute", "subgroup", "metric", "verdict")
 
 
@@ -48,7 +50,8 @@ def limits_of(limits: Limits, attributes: Mapping[str, str], finding: str) -> li
     for attribute, subgroup in _groups(attributes, about["attribute"].unique().tolist()).items():
         rows = about[(about["attribute"] == attribute) & (about["subgroup"] == subgroup)]
         for verdict, words in (("FAIL", "is worse than in the reference group"), ("INSUFFICIENT", "could not be judged")):
-            metrics = list(dict.fromkeys(rows.loc[rows["verdict"] == verdict, "metric"]))
+            found = list(dict.fromkeys(rows.loc[rows["verdict"] == verdict, "metric"]))
+            metrics = [name for name in found if name == (plainly := name.removesuffix(_MIX)) or plainly not in found]
             if metrics:
                 lines.append(f"{attribute} {subgroup}: {', '.join(metrics)} {words} ({verdict})")
     return lines

@@ -32,9 +32,15 @@ _STYLE = """
 }
 .st-key-findings {max-height: max(12rem, calc(100vh - 27rem)); overflow-y: auto; flex-wrap: nowrap;}
 .st-key-findings button {min-height: 1.9rem !important; padding: .05rem .3rem !important;}
-.st-key-findings button p {font-size: .86rem;}
+.st-key-findings button p {font-size: .86rem; white-space: normal; overflow-wrap: anywhere;}
 .st-key-decisions {max-height: 16rem; overflow-y: auto; flex-wrap: nowrap;}
 [data-testid="stToastContainer"] {top: .4rem; bottom: auto; left: 52%; right: auto;}
+[data-testid="stElementContainer"]:has([data-testid="stIFrame"]), [data-testid="stIFrame"] {
+  height: max(30rem, calc(100vh - 11rem)) !important;
+}
+.st-key-long-list [data-testid="stElementContainer"]:has([data-testid="stDataFrame"]),
+.st-key-long-list [data-testid="stFullScreenFrame"], .st-key-long-list [data-testid="stDataFrame"],
+.st-key-long-list [data-testid="stDataFrame"] > div {height: max(22rem, calc(100vh - 22rem)) !important;}
 .mc-line {display: flex; justify-content: space-between; gap: 0 .3rem; font-size: .86rem; line-height: 1.3; flex-wrap: wrap;}
 .mc-line > span {white-space: nowrap;}
 .mc-dim {opacity: .68;}

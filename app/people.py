@@ -28,9 +28,10 @@ def _show_assignments(desk: Desk, queues: Queues, accounts: Accounts, who: Ident
     table = accounts.table()
     known = table.loc[table["roles"].str.contains(Role.READER.value), "name"].tolist() if len(table) else []
     readers = st.multiselect("Readers", known, accept_new_options=not known, placeholder="Names of readers")
-    most = st.number_input("How many samples, in this order", 1, max(1, len(rows)), min(100, max(1, len(rows))))
-    each = st.number_input("Readers a sample (2: double reading)", 1, max(1, len(readers)), min(2, max(1, len(readers))))
-    priority = st.number_input("Priority (the higher, the sooner)", -1000, 1000, 0)
+    left, middle, right = st.columns(3)
+    most = left.number_input("How many samples, in this order", 1, max(1, len(rows)), min(100, max(1, len(rows))))
+    each = middle.number_input("Readers a sample (2: double reading)", 1, max(1, len(readers)), min(2, max(1, len(readers))))
+    priority = right.number_input("Priority (the higher, the sooner)", -1000, 1000, 0)
     st.button(
         f"Assign {min(int(most), len(rows)):,} samples",
         type="primary",

@@ -99,7 +99,9 @@ def show_estimates(frame: pd.DataFrame, nothing: str) -> None:
         return
     values = frame[["value", "ci_low", "ci_high"]].astype(float)
     text = [estimate_text(*row) for row in values.itertuples(index=False)]
-    kept = frame.drop(columns=["value", "ci_low", "ci_high", "ci_method", "status", "note"])
+    whole = "subgroup" in frame and (frame["subgroup"] == "all").all()
+    spare = ["value", "ci_low", "ci_high", "ci_method", "status", "note", *(["subgroup"] if whole else [])]
+    kept = frame.drop(columns=spare)
     st.dataframe(
         kept.assign(estimate=text, interval=frame["ci_method"], status=frame["status"].astype(str), note=frame["note"]),
         hide_index=True,

@@ -79,7 +79,7 @@ def _show_row(
     chosen: str | None,
     choose: Callable[[str], None],
 ) -> None:
-    name, probability, said = st.columns([1.2, 1.9, 1.1], vertical_alignment="center", gap="small")
+    name, probability, said = st.columns([1.3, 1.8, 1.1], vertical_alignment="center", gap="small")
     name.button(
         plain(item.finding),
         key=f"choose/second/{item.finding}",

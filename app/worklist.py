@@ -13,6 +13,8 @@ from medclassify.review import MISSING, Called, Desk, QueueOrder, Queues, Review
 
 ROWS_SHOWN = 200
 """Rows of one page of the list; Next and Previous go through all."""
+_FITS = 14
+"""Rows that stand on a small screen."""
 _ANY = "any"
 _ALL = "all"
 _ORDERS = {
@@ -45,7 +47,8 @@ def show_worklist(desk: Desk, queues: Queues, who: Identity) -> None:
         session.open_sample(sample_id)
 
     page = _show_progress(rows, order, who, begin)
-    _show_table(run, rows, who, page, begin)
+    with st.container(key="long-list" if len(rows) > _FITS else "short-list"):  # a long one grows with the window
+        _show_table(run, rows, who, page, begin)
 
 
 def choose_samples(run: ReviewRun, who: Identity) -> tuple[str | None, QueueOrder, str | None, WorklistFilter]:
@@ -128,16 +131,17 @@ def _show_progress(rows: pd.DataFrame, order: QueueOrder, who: Identity, begin: 
     """Shows how far somebody is, and the way in; returns which page of the list is asked for."""
     left = int(rows["status"].isin(_LEFT).sum())
     pages = -(-len(rows) // ROWS_SHOWN)
-    text, place, button = st.columns([2.6, 1, 1.2], vertical_alignment="bottom")
+    text, place, button = st.columns([2.6, 1, 1.2], vertical_alignment="center")
     said = f"**{len(rows):,}** samples, {_FIRST[order]}; click a row to open it."
     if blind(who):
         said += f" **{len(rows) - left:,}** read, **{left:,}** to read."
-    text.markdown(said)
+    text.markdown(said + (f" Page of the list, 1 to {pages:,}:" if pages > 1 else ""))
     page = 1
     if pages > 1:
         key = f"{session.FILTER}page"
         st.session_state[key] = min(int(st.session_state.get(key, 1)), pages)
-        page = int(place.number_input(f"Page of the list, 1 to {pages:,}", 1, pages, key=key))
+        label = f"Page of the list, 1 to {pages:,}"
+        page = int(place.number_input(label, 1, pages, key=key, label_visibility="collapsed"))
     first = (next_sample(rows) if blind(who) else None) or str(rows["sample_id"].iloc[0])
     label = ("Go on reading" if left < len(rows) else "Begin reading") if blind(who) and left else "Open the first"
     button.button(label, type="primary", shortcut="S", width="stretch", on_click=begin, args=(first,))
@@ -171,7 +175,7 @@ def _show_table(run: ReviewRun, rows: pd.DataFrame, who: Identity, page: int, be
         key=key,
         placeholder="",
         hide_index=True,
-        height=min(38 + 35 * len(table), 520),
+        height=38 + 35 * min(len(table), _FITS),
         on_select=clicked,
         selection_mode="single-cell",
         column_config={
