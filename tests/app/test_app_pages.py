@@ -382,6 +382,7 @@ def test_the_case_says_what_speaks_against_the_answer(build_run, open_page: Open
     pd.DataFrame(
         [
             ("effusion", "sex", "F", "auroc", "INSUFFICIENT"),
+            ("effusion", "sex", "F", "auroc_standardised", "INSUFFICIENT"),  # said by the plain one already
             ("effusion", "sex", "M", "sensitivity", "INSUFFICIENT"),
             ("nodule", "sex*site", "F, Site A", "sensitivity", "FAIL"),
             ("effusion", "site", "Site A", "auroc", "PASS"),
@@ -396,7 +397,7 @@ def test_the_case_says_what_speaks_against_the_answer(build_run, open_page: Open
     assert "sex M" not in said
     assert "site Site A: auroc" not in said
     assert "nodule · sex*site F, Site A: sensitivity is worse than in the reference group (FAIL)" in said
-    assert said.count("REFER: the model cannot say") == 1
+    assert said.count("REFER: a person must decide") == 1
     assert said.count("conformal set: absent") == 4
 
 
@@ -589,6 +590,7 @@ def test_statistics_monitoring_and_export_say_what_was_read(build_run, open_page
     monitoring = open_page(run, reader="Aud", role="auditor", page="monitoring")
     assert not monitoring.exception
     assert monitoring.dataframe[0].value["n"].max() == 12
+    assert len(monitoring.get("vega_lite_chart")) == 2
     said = words(open_page(run, reader="Aud", role="auditor", page="export"))
     assert "**120** answers of **2** readers" in said
     assert "chain intact" in said
