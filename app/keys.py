@@ -9,8 +9,13 @@ _SCRIPT = """
 <script>
 if (!window.mcKeys) {
   window.mcKeys = true;
+  const focused = () => {
+    let place = document.activeElement; // the viewer stands behind a shadow root
+    while (place?.shadowRoot?.activeElement) place = place.shadowRoot.activeElement;
+    return place;
+  };
   const leave = (kinds) => setTimeout(() => {
-    if (document.activeElement?.matches(kinds)) document.activeElement.blur();
+    if (focused()?.matches(kinds)) focused().blur();
   });
   const switches = "input[type=checkbox], input[type=radio], input[type=range], [role=slider]";
   for (const kind of ["pointerup", "click"]) document.addEventListener(kind, (event) =>
@@ -19,16 +24,20 @@ if (!window.mcKeys) {
     if (event.key === "Enter" && !event.isComposing) leave(event.ctrlKey || event.metaKey ? "input, textarea" : "input");
   }, true);
   let chosen = "";
-  new MutationObserver(() => {
+  const follow = () => {
     const list = document.querySelector(".st-key-findings");
     const button = list?.querySelector("[data-testid=stBaseButton-primary]");
     if (!button || button.textContent === chosen) return;
-    chosen = button.textContent;
-    const [row, frame] = [button, list].map((each) => each.getBoundingClientRect());
-    const spare = 2 * row.height; // what stands under a name belongs to it
+    const [row, frame, before] = [button.getBoundingClientRect(), list.getBoundingClientRect(), list.scrollTop];
+    const spare = row.height; // what stands about a name belongs to it
     if (row.top < frame.top + spare) list.scrollTop -= frame.top + spare - row.top;
     else if (row.bottom > frame.bottom - spare) list.scrollTop += row.bottom - frame.bottom + spare;
-  }).observe(document.body, { childList: true, subtree: true, attributes: true, attributeFilter: ["data-testid"] });
+    if (list.scrollTop !== before) requestAnimationFrame(follow);
+    else if (row.bottom <= frame.bottom) chosen = button.textContent; // else the rows below it are still to come
+  };
+  new MutationObserver(follow).observe(document.body, {
+    childList: true, subtree: true, attributes: true, attributeFilter: ["data-testid"],
+  });
 }
 </script>
 """

@@ -95,7 +95,12 @@ class Viewer {
     this.frame = make("div", "frame", this.root);
     this.bar = make("div", "bar", this.frame);
     this.presets = make("select", "presets", this.bar, { title: "Window", ariaLabel: "Window" });
-    this.presets.addEventListener("change", () => this.choose(this.presets.value));
+    this.presets.addEventListener("pointerdown", () => (this.pointed = true));
+    this.presets.addEventListener("keydown", () => (this.pointed = false));
+    this.presets.addEventListener("change", () => {
+      this.choose(this.presets.value);
+      if (this.pointed) this.presets.blur(); // the next arrow is for the next case, not for the next window
+    });
     this.buttons = {};
     for (const [name, label, title, key] of TOOLS) {
       const button = make("button", "tool", this.bar, { textContent: label, title: `${title} (key ${key})`, type: "button" });

@@ -143,7 +143,8 @@ def _show_progress(rows: pd.DataFrame, order: QueueOrder, who: Identity, begin: 
         label = f"Page of the list, 1 to {pages:,}"
         page = int(place.number_input(label, 1, pages, key=key, label_visibility="collapsed"))
     first = (next_sample(rows) if blind(who) else None) or str(rows["sample_id"].iloc[0])
-    label = ("Go on reading" if left < len(rows) else "Begin reading") if blind(who) and left else "Open the first"
+    begun = bool((rows["status"] != ReadingState.UNREAD.value).any())
+    label = ("Go on reading" if begun else "Begin reading") if blind(who) and left else "Open the first"
     button.button(label, type="primary", shortcut="S", width="stretch", on_click=begin, args=(first,))
     return page
 

@@ -248,7 +248,7 @@ def test_keys_work_after_a_click_on_anything_but_a_text_field(demo: tuple[str, P
     expect(page.get_by_role("combobox", name="Finding")).to_have_value("nodule")
     settled(page)
     press(page, "s")
-    place = page.get_by_text(re.compile(r"· \d+ of \d+"))
+    place = page.get_by_text(re.compile(r"· \d+ of \d+$"))
     for step, held in enumerate(("Invert", "Zoom", "effusion", "Probably present"), start=1):
         expect(place).to_contain_text(f"{step} of ")
         image_of(page)
@@ -342,3 +342,24 @@ def test_what_was_stored_survives_a_kill_of_the_server(build_run, serve: Serve, 
     os.kill(child, signal.SIGKILL)
     assert process.wait(timeout=120) == 1
     assert desk_of(run).reading(named_reader("Dr Ida"), "sample-000").state is ReadingState.LOCKED
+
+
+@pytest.mark.slow
+def test_the_chosen_finding_stays_in_sight(build_run, serve: Serve, page: Page) -> None:
+    names = tuple(f"finding {number}" for number in range(1, 6))
+    page.set_viewport_size({"width": 1024, "height": 520})
+    page.goto(f"{serve(build_run(names=names))[0]}/?reader=Ida&sample=sample-000")
+    image_of(page)
+    for key in ("Shift+A", "l", "v"):
+        press(page, key)
+    expect(page.get_by_text("Do you agree?")).to_be_visible()
+    for _ in range(5):
+        asked = str(page.get_by_text("Do you agree?").inner_text()).split(" is called")[0]
+        page.wait_for_timeout(500)
+        inside = page.get_by_role("button", name=asked, exact=True).evaluate(
+            """button => { const [row, frame] = [button, document.querySelector(".st-key-findings")]
+            .map((each) => each.getBoundingClientRect()); return row.top >= frame.top && row.bottom <= frame.bottom; }"""
+        )
+        assert inside, asked
+        press(page, "a")
+    expect(page.get_by_text("All findings are judged")).to_be_visible()
