@@ -44,8 +44,8 @@ class ReportFacts:
             stood in for pretrained ones; prints a banner). Further keys are listed.
         model: ``backbone``, ``image_size``, ``parameters`` and the like, in words.
         config: The resolved config, nested.
-        counts: Split → ``patients``, ``studies``, ``images`` (see `describe_splits`).
-        demographics: Attribute → subgroup → split → number of images.
+        counts: Split → ``patients``, ``studies``, ``images`` or ``series`` (see `describe_splits`).
+        demographics: Attribute → subgroup → split → number of samples.
         prevalence: Finding → split → (positive, negative, not labelled).
         exclusions: Reason → number of files.
         leakage: ``clean`` (bool), ``findings`` (lines), ``allowed`` (the stated reason, or None); further keys are listed.
@@ -92,14 +92,22 @@ class ReportFacts:
     probes: Sequence[AttributeProbe] = ()
     probes_note: str = ""
 
+    @property
+    def sampled(self) -> str:
+        """What the samples are: ``images``, or ``series`` where those were counted."""
+        return "series" if any("series" in counted for counted in self.counts.values()) else "images"
 
-def describe_splits(frame: pd.DataFrame, findings: Sequence[str], attributes: Sequence[str]) -> dict[str, Any]:
+
+def describe_splits(
+    frame: pd.DataFrame, findings: Sequence[str], attributes: Sequence[str], *, sampled: str = "images"
+) -> dict[str, Any]:
     """Counts a manifest for the report.
 
     Args:
         frame: A manifest's table: ``split, patient_id, study_uid``, attributes and findings.
         findings: Columns with 1, 0, -1 and blank.
         attributes: Columns to count by; blanks are counted as ``missing``.
+        sampled: What a row is: ``images`` or ``series``.
 
     Returns:
         ``counts``, ``demographics`` and ``prevalence``, for ``ReportFacts(..., **describe_splits(...))``.
@@ -108,7 +116,7 @@ def describe_splits(frame: pd.DataFrame, findings: Sequence[str], attributes: Se
     order = [str(name) for name in Split if (split == name).any()]
     order += sorted(set(split) - set(order))
     parts = {name: frame[(split == name).to_numpy()] for name in order}
-    counts = {name: _count(part) for name, part in parts.items()}
+    counts = {name: _count(part, sampled) for name, part in parts.items()}
     demographics: dict[str, dict[str, dict[str, int]]] = {}
     for attribute in attributes:
         text, levels = subgroup_levels(frame[attribute].reset_index(drop=True), attribute, [])
@@ -125,8 +133,8 @@ def describe_splits(frame: pd.DataFrame, findings: Sequence[str], attributes: Se
     return {"counts": counts, "demographics": demographics, "prevalence": prevalence}
 
 
-def _count(part: pd.DataFrame) -> dict[str, int]:
+def _count(part: pd.DataFrame, sampled: str) -> dict[str, int]:
     counted = {"patients": int(part["patient_id"].nunique())}
     if "study_uid" in part and (part["study_uid"].astype("string").fillna("") != "").any():
         counted["studies"] = int(part["study_uid"].nunique())
-    return {**counted, "images": len(part)}
+    return {**counted, sampled: len(part)}

@@ -161,7 +161,7 @@ def _without(facts: ReportFacts, run: RunLayout, withdrawn: Withdrawn, kept: set
         shortcuts=(),
         exclusions={**facts.exclusions, PATIENT_EXCLUDED: facts.exclusions.get(PATIENT_EXCLUDED, 0) + len(left_out)},
         data={**facts.data, "excluded_from_this_audit": excluded_patients(left_out)},
-        **describe_splits(rest.frame, rest.findings, tuple(facts.demographics)),
+        **describe_splits(rest.frame, rest.findings, tuple(facts.demographics), sampled=facts.sampled),
     )
 
 

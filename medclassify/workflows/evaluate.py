@@ -6,7 +6,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from medclassify.audit import AuditResult, ReportFacts, describe_splits, write_audit
+from medclassify.audit import AuditResult, ReportFacts, write_audit
 from medclassify.config import Config, DataConfig, load_config
 from medclassify.errors import ManifestError
 from medclassify.manifest import Manifest, keep_samples, read_manifest
@@ -19,7 +19,7 @@ from medclassify.workflows.dataset import prepare, with_attributes
 from medclassify.workflows.index import report_exclusions
 from medclassify.workflows.modalities import keep_learnt
 from medclassify.workflows.overlap import overlap, rows_to_evaluate
-from medclassify.workflows.reporting import audit_options, described
+from medclassify.workflows.reporting import audit_options, split_facts
 from medclassify.workflows.scoring import Scorer
 from medclassify.workflows.tables import write_table
 
@@ -87,7 +87,7 @@ def evaluate(
             **data_statements(config if manifest_path is None else replace(config, data=DataConfig())),
             "excluded_on_request": excluded_patients(left_out),
         },
-        **describe_splits(manifest.frame, scorer.bundle.findings, described(manifest, attributes)),
+        **split_facts(manifest, scorer.bundle.findings, attributes),
     )
     with progress("resampling patients") as move:
         audit = write_audit(out / "audit", predictions, facts, attributes=attributes, **audit_options(config), progress=move)

@@ -13,7 +13,7 @@ import pandas as pd
 
 from medclassify.audit import AuditResult, ReportFacts, describe_splits
 from medclassify.config import Config, config_to_yaml
-from medclassify.manifest import Manifest
+from medclassify.manifest import Manifest, is_of_series
 from medclassify.models import WeightsReport
 from medclassify.training import TrainingResult
 from medclassify.workflows.consent import data_statements
@@ -78,14 +78,15 @@ def report_facts(
             **data_statements(config),
             "excluded_on_request": len(config.data.exclude_patients),
         },
-        **describe_splits(dataset.manifest.frame, dataset.manifest.findings, described(dataset.manifest, attributes)),
+        **split_facts(dataset.manifest, dataset.manifest.findings, attributes),
     )
 
 
-def described(manifest: Manifest, attributes: Sequence[str]) -> tuple[str, ...]:
-    """The attributes of the audit, then what a reader asks of any collection: where, by what and how it was taken."""
+def split_facts(manifest: Manifest, findings: Sequence[str], attributes: Sequence[str]) -> dict[str, Any]:
+    """Counts of each split, by the audit's attributes and by what a reader asks of any collection: where, how it was made."""
     asked = [name for name in _ASKED if name in manifest.frame and manifest.frame[name].notna().any()]
-    return tuple(dict.fromkeys((*attributes, *asked)))
+    sampled = "series" if is_of_series(manifest) else "images"
+    return describe_splits(manifest.frame, findings, tuple(dict.fromkeys((*attributes, *asked))), sampled=sampled)
 
 
 def audit_options(config: Config) -> dict[str, Any]:

@@ -16,7 +16,7 @@ _MOST_TESTED = 6
 
 def context(result: AuditResult, facts: ReportFacts) -> dict[str, Any]:
     """Where the samples come from, how they were split, what was left out, and whether anything crosses."""
-    compared, lines = phrases.leakage(facts.leakage)
+    compared, lines = phrases.leakage(facts.leakage, facts.sampled)
     return {
         "flow": flow_figure(facts, [_tested(each) for each in result.cells[:_MOST_TESTED]]),
         "split_table": split_table(facts),
@@ -37,7 +37,10 @@ def split_table(facts: ReportFacts) -> TableView | None:
     kinds = list(dict.fromkeys(kind for counted in facts.counts.values() for kind in counted))
     rows = tuple(words([name, *(count_text(counted.get(kind, 0)) for kind in kinds)]) for name, counted in facts.counts.items())
     return TableView(
-        "Patients, studies and images by split", ("Split", *(kind.capitalize() for kind in kinds)), rows, kind="narrow"
+        f"Patients, studies and {facts.sampled} by split",
+        ("Split", *(kind.capitalize() for kind in kinds)),
+        rows,
+        kind="narrow",
     )
 
 
@@ -53,7 +56,7 @@ def demographics_table(facts: ReportFacts) -> TableView | None:
         rows += [
             (Td(level), *(_with_share(counted[split], totals[split]) for split in splits)) for level, counted in levels.items()
         ]
-    return TableView("Images by subgroup and split", ("Subgroup", *splits), tuple(rows), kind="narrow")
+    return TableView(f"{facts.sampled.capitalize()} by subgroup and split", ("Subgroup", *splits), tuple(rows), kind="narrow")
 
 
 def labels_table(facts: ReportFacts) -> TableView | None:
@@ -68,7 +71,9 @@ def labels_table(facts: ReportFacts) -> TableView | None:
             for positive, negative, blank in (counted[split] for split in splits)
         ]
         rows.append((Td(finding), *cells))
-    return TableView("Images with each finding, of those labelled", ("Finding", *splits), tuple(rows), kind="narrow")
+    return TableView(
+        f"{facts.sampled.capitalize()} with each finding, of those labelled", ("Finding", *splits), tuple(rows), kind="narrow"
+    )
 
 
 def exclusion_table(facts: ReportFacts) -> TableView | None:

@@ -26,7 +26,7 @@ def flow_figure(facts: ReportFacts, tested: Sequence[str]) -> Markup:
     """
     if not facts.counts:
         return Markup("")
-    images = sum(counted.get("images", 0) for counted in facts.counts.values())
+    images = sum(counted.get(facts.sampled, 0) for counted in facts.counts.values())
     left_out = {reason: count for reason, count in facts.exclusions.items() if count}
     parts: list[Markup] = []
     y = 1.0
@@ -41,7 +41,7 @@ def flow_figure(facts: ReportFacts, tested: Sequence[str]) -> Markup:
         y = _boxed(parts, 100, y + 12, _WIDTH - 101, lines, "aside")
         parts.append(path(f"M40 {start:.0f}V{y + 14:.0f}m-4,-6l4,6l4,-6", "arrow"))
         y += 14
-    samples = f"{images:,} images of {_patients(facts)}"
+    samples = f"{images:,} {facts.sampled} of {_patients(facts)}"
     told.append(samples)
     y = _boxed(parts, _LEFT, y, 330, [samples])
     top = y
@@ -76,4 +76,4 @@ def _patients(facts: ReportFacts) -> str:
 
 
 def _count(counted: Mapping[str, int]) -> str:
-    return ", ".join(f"{counted[kind]:,} {kind}" for kind in ("images", "patients") if kind in counted)
+    return ", ".join(f"{counted[kind]:,} {kind}" for kind in ("images", "series", "patients") if kind in counted)

@@ -23,7 +23,8 @@ def opening(result: AuditResult, facts: ReportFacts) -> str:
     """The first sentence: what was tested on what."""
     frame = result.table.frame
     samples, patients = int(frame["sample_id"].nunique()), int(frame["patient_id"].nunique())
-    names, tested = listed(result.table.findings, 5, "findings"), counted(samples, "image" if facts.model else "sample")
+    noun = ("series" if facts.sampled == "series" else "image") if facts.model else "sample"
+    names, tested = listed(result.table.findings, 5, "findings"), counted(samples, noun)
     whose = f" of {counted(patients, 'patient')}" if patients != samples else ""
     if not facts.model:
         return f"Given scores for {names} on {tested}{whose}; the model behind them is not known to this report."
@@ -51,18 +52,18 @@ def macro_sentence(result: AuditResult) -> str:
     return f"{text} No finding is left out."
 
 
-def leakage(facts: Mapping[str, Any]) -> tuple[str, list[str]]:
+def leakage(facts: Mapping[str, Any], sampled: str = "images") -> tuple[str, list[str]]:
     """What was compared, and what was found or could not be compared."""
     names = {
         "patient_id": "patients",
         "study_uid": "studies",
         "series_uid": "series",
-        "sop_uid": "images by UID",
-        "pixel_hash": "images by pixels",
-        "near_duplicate": "images by likeness",
+        "sop_uid": f"{sampled} by UID",
+        "pixel_hash": f"{sampled} by pixels",
+        "near_duplicate": f"{sampled} by likeness",
     }
     checked = facts.get("checked") or {}
-    compared = ", ".join(f"{count:,} {names.get(check, check)}" for check, count in checked.items()) if checked else ""
+    compared = ", ".join(f"{count:,} {names.get(check, check)}" for check, count in checked.items() if count)
     found = [each.get("text", str(each)) if isinstance(each, Mapping) else str(each) for each in facts.get("findings") or ()]
     allowed = [f"Accepted by a person: “{facts['allowed']}”."] if facts.get("allowed") else []
     other = [_named(str(line), names) for key in ("unchecked", "notes") for line in facts.get(key) or ()]
@@ -151,8 +152,8 @@ def statement_title(name: str) -> str:
 
 
 def counted(count: int, noun: str) -> str:
-    """``1 sample``, ``1,200 samples``."""
-    return f"{count:,} {noun}" + ("" if count == 1 else "s")
+    """``1 sample``, ``1,200 samples``, ``3 series``."""
+    return f"{count:,} {noun}" + ("" if count == 1 or noun == "series" else "s")
 
 
 def listed(names: Sequence[str], most: int, noun: str = "") -> str:

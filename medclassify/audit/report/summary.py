@@ -99,7 +99,7 @@ def headline(result: AuditResult, facts: ReportFacts) -> list[Figure]:
     label = "AUROC" if len(result.table.findings) == 1 else f"macro AUROC over {known} of {len(result.table.findings)} findings"
     figures = [
         Figure(value, label, limits),
-        Figure(count_text(samples), "test images" if facts.model else "samples", f"{count_text(patients)} patients"),
+        Figure(count_text(samples), f"test {facts.sampled}" if facts.model else "samples", f"{count_text(patients)} patients"),
     ]
     if result.reference_gaps:
         verdicts = result.verdicts

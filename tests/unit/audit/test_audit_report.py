@@ -101,6 +101,16 @@ def write(tmp_path: Path) -> Callable[..., Page]:
     return run
 
 
+def test_series_are_called_series(write: Callable[..., Page], make_predictions) -> None:
+    counts = {"train": {"patients": 10, "series": 12}, "test": {"patients": 4, "series": 5}}
+    leakage = {"clean": True, "checked": {"patient_id": 14, "sop_uid": 0, "pixel_hash": 17}, "findings": []}
+    page = write(make_predictions(300), full_facts(counts=counts, leakage=leakage))
+    text = page.text
+    for words in ("tested on 300 series", "test series", "17 series of", "17 series by pixels"):
+        assert words in text
+    assert "by UID" not in text and "300 images" not in text
+
+
 def test_the_files_are_written_and_agree(make_predictions, tmp_path: Path) -> None:
     result = write_audit(tmp_path / "deep" / "audit", make_predictions(300), full_facts(), attributes=["sex"], bootstrap=100)
     folder = tmp_path / "deep" / "audit"
