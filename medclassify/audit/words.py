@@ -115,7 +115,8 @@ def beside_band(ece: Estimate | None) -> str:
     """``above`` or ``below`` where an ECE lies outside its null band, else empty."""
     if ece is None or ece.value is None or ece.ci_low is None or ece.ci_high is None:
         return ""
-    return "above" if ece.value > ece.ci_high else "below" if ece.value < ece.ci_low else ""
+    rounding = 1e-9  # a value may be the band's own end, summed in another order
+    return "above" if ece.value > ece.ci_high + rounding else "below" if ece.value < ece.ci_low - rounding else ""
 
 
 def band_text(ece: Estimate) -> str:

@@ -20,7 +20,8 @@ _CLIP = 1e-9
 def calibration_intercept(y: ArrayLike, p: ArrayLike, *, patients: Patients = None, level: float = 0.95) -> Estimate:
     """Calibration in the large: α of logit P(y=1) = α + logit p. 0 is right; above 0 the model gives too little risk.
 
-    A binomial GLM with offset; Wald interval, with a covariance clustered by patient where patients repeat.
+    A binomial GLM with offset; Wald interval, with a covariance clustered by patient where patients repeat, or the model's own
+    where that is wider.
 
     Args:
         y: (n,) of 0 and 1.
@@ -50,7 +51,7 @@ def calibration_intercept(y: ArrayLike, p: ArrayLike, *, patients: Patients = No
 def calibration_slope(y: ArrayLike, p: ArrayLike, *, patients: Patients = None, level: float = 0.95) -> Estimate:
     """ζ of logit P(y=1) = a + ζ·logit p. 1 is right; below 1 the probabilities are too extreme.
 
-    A binomial GLM; Wald interval, with a covariance clustered by patient where patients repeat.
+    A binomial GLM; Wald interval as in ``calibration_intercept``.
 
     Args:
         y: (n,) of 0 and 1.
@@ -109,7 +110,8 @@ def _coefficient(
         warnings.simplefilter("ignore")  # what it warns of is looked at below
         model = GLM(samples.positive.astype(np.float64), design, family=Binomial(), offset=offset)
         fit = model.fit(maxiter=100, **options)
-    value, error = float(fit.params[0]), float(fit.bse[0])
+    # where no label was a surprise, residuals are small and tell nothing of how large they may be: never below the model's own
+    value, error = float(fit.params[0]), float(max(fit.bse[0], np.sqrt(fit.normalized_cov_params[0, 0])))
     if not fit.converged or not np.isfinite([value, error]).all():
         return not_estimable(join_notes(note, "the logistic fit did not converge"))
     half = normal_quantile(level) * error

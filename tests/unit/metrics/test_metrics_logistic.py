@@ -78,3 +78,11 @@ def test_repeated_patients_below_a_hundred_have_no_slope():
     found = metrics.calibration_slope(y, p, patients=np.arange(600) // 8)
     assert found.status is Status.NOT_ESTIMABLE
     assert "patients" in found.note
+
+
+def test_labels_that_were_no_surprise_do_not_make_it_certain():
+    """Nine of nine and none of thirty-two, as nearly said, with two images a patient."""
+    y = np.r_[np.ones(9), np.zeros(32)]
+    p = np.r_[np.full(9, 0.9999), np.linspace(0.0001, 0.03, 32)]
+    found = metrics.calibration_intercept(y, p, patients=np.arange(41) // 2)
+    assert found.ci_low < 0 < found.ci_high
