@@ -147,7 +147,7 @@ def _hasher(key_file: str, fingerprint: str) -> PatientHasher:
 
 
 def _score(order: Order, marks: Marks) -> dict[str, Any]:
-    from medclassify.workflows.scored import score_piece
+    from medclassify.workflows.score_pieces import score_piece
 
     if not order.piece.exists():
         scorer = _scorer(order.facts["model"], order.facts["fingerprint"])

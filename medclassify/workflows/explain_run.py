@@ -15,10 +15,10 @@ from medclassify.workflows.console import say
 from medclassify.workflows.dataset import Dataset
 from medclassify.workflows.explainer import Explainer
 from medclassify.workflows.explanations import choose_cases, write_explanations
+from medclassify.workflows.learning_series import slice_weights
 from medclassify.workflows.localise import localisation_lines, localise
 from medclassify.workflows.method_checks import check_sanity, reference_limits
 from medclassify.workflows.scoring import Scorer
-from medclassify.workflows.series import slice_weights
 from medclassify.workflows.shortcut_watch import watch_shortcuts
 from medclassify.workflows.similar_cases import similar_cases
 from medclassify.workflows.tables import write_table

@@ -31,12 +31,12 @@ from medclassify.workflows.dataset import Dataset, make_dataset, preprocessing_f
 from medclassify.workflows.explain_run import explain_run
 from medclassify.workflows.index import PHANTOM, Indexed, index_data
 from medclassify.workflows.learning import calibrated, learn, start_network
+from medclassify.workflows.learning_series import found_slices, learn_series
 from medclassify.workflows.mitigation import require_attribute
 from medclassify.workflows.probes import attribute_probes
 from medclassify.workflows.ranks import Call, Leader, crowding, follow, leading, roll_call
 from medclassify.workflows.reporting import audit_options, metrics_json, report_facts
 from medclassify.workflows.run_folder import new_run, stage, unfinished_run
-from medclassify.workflows.series import found_slices, learn_series
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -15,7 +15,7 @@ from medclassify.manifest import PatientHasher
 from medclassify.records import Exclusion, Preprocessing
 from medclassify.workflows.cluster import Cluster
 from medclassify.workflows.headers import unread
-from medclassify.workflows.scored import Progress, ScoredPiece
+from medclassify.workflows.score_pieces import Progress, ScoredPiece
 from medclassify.workflows.scoring import Scorer
 
 _HEADERS = 500  # files of a task
@@ -73,7 +73,7 @@ def read_on(
 
 
 def score_on(cluster: Cluster, model: Path, pieces: Sequence[ScoredPiece], scorer: Scorer, progress: Progress) -> None:
-    """Has the pieces that are not there yet made, as ``scored.score_here`` does, by workers that load the model once each.
+    """Has the pieces that are not there yet made, as ``score_pieces.score_here`` does, by workers that load the model once.
 
     Args:
         cluster: Where.

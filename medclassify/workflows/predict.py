@@ -29,7 +29,7 @@ from medclassify.workflows.index import report_exclusions
 from medclassify.workflows.modalities import keep_learnt
 from medclassify.workflows.on_cluster import read_on, score_on
 from medclassify.workflows.predictions import predictions_table
-from medclassify.workflows.scored import ScoredPiece, pieces_of, read_scores, score_here
+from medclassify.workflows.score_pieces import ScoredPiece, pieces_of, read_scores, score_here
 from medclassify.workflows.scoring import Scorer
 from medclassify.workflows.stacks import in_words
 from medclassify.workflows.tables import TableWriter, growing_table, write_table

@@ -22,9 +22,9 @@ from medclassify.workflows.environment import code_commit, hardware, versions
 from medclassify.workflows.explain_run import Explanations
 from medclassify.workflows.index import PHANTOM
 from medclassify.workflows.learning import Learnt
+from medclassify.workflows.learning_series import FoundSlices
 from medclassify.workflows.mitigation import mitigation_facts
 from medclassify.workflows.scoring import Scorer
-from medclassify.workflows.series import FoundSlices
 from medclassify.workflows.stacks import in_words
 
 _ASKED = ("modality", "view", "site", "manufacturer")

@@ -121,3 +121,11 @@ def test_the_documents_say_what_each_package_imports(repository: Path):
         names = re.split(r", |; | and ", re.sub(r" \(.*?\)|–", "", told).strip())
         expected = imported[name] - sys.stdlib_module_names - WITH_ANOTHER
         assert {IMPORTED_AS.get(one, one) for one in names if one} == expected, name
+
+
+def test_the_documents_place_every_module_of_the_workflows(repository: Path):
+    page = (repository / "docs" / "architecture.md").read_text(encoding="utf-8")
+    section = page.split("## Inside `workflows`")[1].split("\n## ")[0].split("|---|---|")[1]
+    told = re.findall(r"`(\w+)`", section)
+    assert len(told) == len(set(told))
+    assert set(told) == {path.stem for path in (repository / "medclassify" / "workflows").glob("*.py")} - {"__init__"}

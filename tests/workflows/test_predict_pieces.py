@@ -9,9 +9,9 @@ import pytest
 
 from medclassify.errors import ManifestError, RunError
 from medclassify.manifest import keep_samples, read_manifest
-from medclassify.workflows import scored
+from medclassify.workflows import score_pieces
 from medclassify.workflows.predict import predict
-from medclassify.workflows.scored import ScoredPiece, pieces_of, read_scores
+from medclassify.workflows.score_pieces import ScoredPiece, pieces_of, read_scores
 from medclassify.workflows.scoring import Scorer
 from medclassify.workflows.tables import growing_table
 
@@ -28,7 +28,7 @@ def test_a_stopped_predict_goes_on_and_ends_with_the_table_of_one_that_was_not(
     source, written = [str(run / "manifest.parquet")], []
     whole = predict(run, source, tmp_path / "whole.parquet")
     assert (whole.rows, len(whole.first), len(whole.files)) == (149 * 5, 20, 149)
-    real = scored.write_arrays
+    real = score_pieces.write_arrays
 
     def stop(target: Path, *rest) -> None:  # type: ignore[no-untyped-def]
         if len(written) == 2:
@@ -36,12 +36,12 @@ def test_a_stopped_predict_goes_on_and_ends_with_the_table_of_one_that_was_not(
         written.append(target)
         real(target, *rest)
 
-    monkeypatch.setattr(scored, "write_arrays", stop)
+    monkeypatch.setattr(score_pieces, "write_arrays", stop)
     with pytest.raises(RunError, match=r"stopped. 2 finished pieces are kept in .*: the same command goes on from there"):
         predict(run, source, tmp_path / "stopped.parquet")
     assert not (tmp_path / "stopped.parquet").exists()
     before = {path: path.stat().st_mtime_ns for path in written}
-    monkeypatch.setattr(scored, "write_arrays", lambda target, *rest: (written.append(target), real(target, *rest)))
+    monkeypatch.setattr(score_pieces, "write_arrays", lambda target, *rest: (written.append(target), real(target, *rest)))
     capsys.readouterr()
     predict(run, source, tmp_path / "stopped.parquet")
     assert "going on: 64 of 149 images were scored by an earlier call" in capsys.readouterr().out
@@ -69,7 +69,7 @@ def test_a_piece_that_does_not_hold_its_samples_is_refused(run: Path, tmp_path: 
     ids = manifest.frame["sample_id"].tolist()
     for samples, logits in ((ids[:3], 2), (ids[1:4], 3)):
         facts = {"samples": samples, "exclusions": []}
-        scored.write_arrays(tmp_path / "p.npz", facts, {"scored": np.ones(3, bool), "logits": np.zeros((logits, 5))})
+        score_pieces.write_arrays(tmp_path / "p.npz", facts, {"scored": np.ones(3, bool), "logits": np.zeros((logits, 5))})
         with pytest.raises(RunError, match="does not hold each of its samples once. Remove its folder"):
             list(read_scores([ScoredPiece(0, 3, tmp_path / "p.npz", tuple(ids[:3]), ())], manifest, scorer))
 
