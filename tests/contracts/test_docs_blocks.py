@@ -20,7 +20,7 @@ from medclassify.errors import MedclassifyError
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PAGES = [REPOSITORY / "README.md", REPOSITORY / "benchmarks" / "README.md", *sorted((REPOSITORY / "docs").rglob("*.md"))]
-LANGUAGES = {"sh", "yaml", "python", "csv", "json", "text"}  # text: what is printed, or a picture of folders
+LANGUAGES = {"sh", "yaml", "toml", "python", "csv", "json", "text"}  # text: what is printed, or a picture of folders
 
 
 class Block(NamedTuple):
@@ -114,6 +114,10 @@ def test_a_config_is_read(block: Block, tmp_path: Path):
         yaml.safe_load(block.text)
     else:
         load_config(path)
+
+
+def test_toml_is_read():
+    assert [tomllib.loads(block.text) for block in blocks("toml")]
 
 
 @pytest.mark.parametrize(

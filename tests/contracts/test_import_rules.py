@@ -4,7 +4,6 @@ import re
 import shutil
 import subprocess
 import sys
-import tomllib
 from collections import defaultdict
 from pathlib import Path
 
@@ -95,14 +94,6 @@ IMPORTED_AS = {
 }
 WITH_ANOTHER = {"lightning_fabric", "markupsafe"}
 """They come with lightning and jinja2."""
-
-
-def test_the_picture_in_the_documents_has_the_floors_that_are_held(repository: Path):
-    rules = tomllib.loads((repository / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]["contracts"]
-    page = (repository / "docs" / "architecture.md").read_text(encoding="utf-8")
-    drawn = re.search(r"```text\n(cli\n.*?)```", page, re.DOTALL)
-    assert drawn is not None
-    assert drawn[1].split("\n")[:-1] == next(rule["layers"] for rule in rules if rule["id"] == "layers")
 
 
 def test_the_documents_say_what_each_package_imports(repository: Path):
