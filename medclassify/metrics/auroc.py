@@ -34,7 +34,8 @@ def auroc(
     interval is made on the logit scale: it stays inside (0, 1) and covers better than Wald's near 1. From few positives
     that rank nearly without fault the variance is learnt badly, and mostly too small; it is therefore shrunk towards the one
     that Hanley & McNeil's model gives for this AUROC, which counts as much as five samples of the scarcer class
-    (``shrunk_variance``). From 100 on that changes nothing that could be read.
+    (``shrunk_variance``). From 100 on that changes nothing that could be read. Nearer to 1 than that model was made for, the
+    logit scale stretches the lower limit towards 0: it is never below the one that follows for full separation.
 
     Where the variance is 0 (all positives above all negatives, or one score for all) neither works. Full separation
     means that min(n₊, n₋) disjoint pairs, independent of each other, all came out in order, so P(separation) ≤
@@ -103,7 +104,7 @@ def covariance_of(curves: list[Placements], samples: ScoredSamples) -> NDArray[n
 
 
 def exact_pairs(area: float, samples: ScoredSamples, level: float) -> tuple[float, float]:
-    """The interval of a curve without variance; see ``auroc``."""
+    """Clopper–Pearson's interval over disjoint pairs, as if ``area`` of them were in order; see ``auroc``."""
     pairs = disjoint_pairs(samples.positive, samples.patients)
     return clopper_pearson(area * pairs, pairs, level)
 
@@ -153,8 +154,9 @@ def _with_interval(
         return Estimate(area, *logit_interval(area, variance, level), f"logit-{method}", status, note)
     if interval == "shrunk":
         units = (distinct(samples.codes[rows]) for rows in (samples.positive, ~samples.positive))
-        limits = logit_interval(area, shrunk_variance(area, variance, *units), level)
-        return Estimate(area, *limits, f"logit-{method} shrunk", status, note)
+        low, high = logit_interval(area, shrunk_variance(area, variance, *units), level)
+        low = max(low, exact_pairs(area, samples, level)[0])
+        return Estimate(area, low, high, f"logit-{method} shrunk", status, note)
     half = normal_quantile(level) * variance**0.5
     low, high = area - half, area + half
     beyond = [f"Wald limit {limit:.3f} lies outside [0, 1]" for limit in (low, high) if not 0 <= limit <= 1]

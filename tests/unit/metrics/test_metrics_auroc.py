@@ -161,3 +161,14 @@ def test_an_estimate_is_made_of_plain_numbers():
     found = metrics.auroc(*binormal(30, 30, 0.8))
     assert [type(part) for part in (found.value, found.ci_low, found.ci_high)] == [float] * 3
     assert found.status is Status.OK
+
+
+def test_an_area_just_below_1_is_no_less_certain_than_full_separation():
+    """25 positives of 9 patients, one negative among them: on the logit scale alone the lower limit is below .1."""
+    y = np.r_[np.ones(25), np.zeros(516)]
+    score = np.r_[np.arange(1000, 1025), np.arange(515), 1007.5]
+    patients = np.r_[np.arange(25) // 3, 100 + np.arange(516) // 9]
+    found = metrics.auroc(y, score, patients=patients)
+    whole = metrics.auroc(y, np.where(score == 1007.5, 600, score), patients=patients)
+    assert found.value is not None and found.ci_low is not None and whole.ci_low is not None
+    assert 0.99 < found.value < 1 and whole.ci_low - 0.02 < found.ci_low < whole.ci_low
