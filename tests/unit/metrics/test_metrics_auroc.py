@@ -164,7 +164,7 @@ def test_an_estimate_is_made_of_plain_numbers():
 
 
 def test_an_area_just_below_1_is_no_less_certain_than_full_separation():
-    """25 positives of 9 patients, one negative among them: on the logit scale alone the lower limit is below .1."""
+    """25 positives of 9 patients, one negative among them: on the logit scale alone the lower limit is .21."""
     y = np.r_[np.ones(25), np.zeros(516)]
     score = np.r_[np.arange(1000, 1025), np.arange(515), 1007.5]
     patients = np.r_[np.arange(25) // 3, 100 + np.arange(516) // 9]
