@@ -35,7 +35,8 @@ def choose_operating_points(
 ) -> tuple[OperatingPoint, ...]:
     """Chooses a threshold for each finding; a sample is called where its probability is ≥ the threshold.
 
-    ``sensitivity``: the highest threshold that still calls this share of the positives. ``specificity``: the one that
+    ``sensitivity``: the highest threshold that still calls this share of the positives, and from there down to the lowest
+    positive that is called without one more negative. ``specificity``: the one that
     leaves this share of the negatives uncalled, midway to the next probability seen. ``youden``: the greatest
     sensitivity + specificity, the lowest such threshold. ``cost``: the least cost_ratio · missed + false alarms over the
     split's samples; of equal costs the lowest threshold, which misses fewest; just above the highest probability where
@@ -145,7 +146,13 @@ def _choose(classes: _Classes, criterion: Criterion, target: float, cost_ratio: 
 
 
 def _at_sensitivity(classes: _Classes, target: float) -> float:
-    return float(classes.positives[-_share(target, classes.positives.size)])
+    positives, negatives = classes
+    highest = positives[-_share(target, positives.size)]
+    below = negatives[negatives < highest]
+    if not below.size:
+        return float(highest)
+    # down to the next negative nothing is lost: a finding that is parted well would else be missed at a probability of .98
+    return float(positives[positives > below[-1]][0])
 
 
 def _at_specificity(classes: _Classes, target: float) -> float:

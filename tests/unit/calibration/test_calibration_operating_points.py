@@ -30,15 +30,16 @@ def rare(n: int = 4000, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
 
 @pytest.mark.parametrize("target", [0.5, 0.8, 0.9, 0.95, 0.99])
 @pytest.mark.parametrize("digits", [8, 2])
-def test_sensitivity_is_held_by_the_highest_threshold_that_can(target, digits):
+def test_sensitivity_is_held_by_the_highest_threshold_that_can_at_no_cost(target, digits):
     p, y = rare()
     p = np.round(p, digits)
     point = choose(p, y, criterion="sensitivity", target=target)
     sensitivity = lambda threshold: (p >= threshold)[y].mean()  # noqa: E731
     assert sensitivity(point.threshold) >= target
-    higher = np.unique(p[p > point.threshold])
-    assert sensitivity(np.nextafter(point.threshold, 1)) < target
-    assert all(sensitivity(threshold) < target for threshold in higher)
+    calls = lambda threshold: (p >= threshold)[~y].sum()  # noqa: E731
+    holding = max(threshold for threshold in np.unique(p[y]) if sensitivity(threshold) >= target)
+    assert calls(point.threshold) == calls(holding)
+    assert all(calls(threshold) > calls(holding) for threshold in p[y & (p < point.threshold)])
     assert point.criterion == f"sensitivity >= {target:.2f}"
     assert (point.split, point.n_pos, point.n_neg) == (Split.CALIBRATE, int(y.sum()), int((~y).sum()))
 
@@ -74,8 +75,16 @@ def test_youden_is_the_greatest_sum_and_the_lowest_such_threshold():
 
 def test_a_share_that_is_whole_is_not_rounded_up():
     p = np.linspace(0.1, 0.9, 10)
-    point = choose(np.r_[p, 0.05], np.r_[np.ones(10), 0], target=0.9)
+    point = choose(np.r_[p, 0.15], np.r_[np.ones(10), 0], target=0.9)
     assert (p >= point.threshold).sum() == 9
+
+
+def test_a_threshold_goes_down_as_far_as_it_costs_no_negative():
+    """Eleven of twelve would do; at .97 another effusion of .95 would be missed though every negative is below .2."""
+    positives, negatives = np.r_[np.full(11, 0.97), 0.95], np.linspace(0, 0.2, 20)
+    probabilities, labels = np.r_[positives, negatives], np.r_[np.ones(12), np.zeros(20)]
+    assert choose(probabilities, labels, target=0.9).threshold == 0.95
+    assert choose(np.r_[probabilities, 0.96], np.r_[labels, 0], target=0.9).threshold == 0.97
 
 
 def test_a_probability_on_the_threshold_is_called():
