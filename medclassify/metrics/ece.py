@@ -135,7 +135,7 @@ def _turned(
 ) -> NDArray[np.float64]:
     """ECE where the residuals of each patient keep or change their sign together: float64 (simulations,)."""
     residuals = np.zeros((samples.n_patients, int(index.max()) + 1))
-    np.add.at(residuals, (samples.patients, index), samples.positive - samples.score)
+    np.add.at(residuals, (samples.codes, index), samples.positive - samples.score)
     block = max(1, _BLOCK_SIGNS // samples.n_patients)
     sums = []
     for start in range(0, simulations, block):
