@@ -51,7 +51,7 @@ def limits_of(limits: Limits, attributes: Mapping[str, str], finding: str) -> li
         rows = about[(about["attribute"] == attribute) & (about["subgroup"] == subgroup)]
         for verdict, words in (("FAIL", "is worse than in the reference group"), ("INSUFFICIENT", "could not be judged")):
             found = list(dict.fromkeys(rows.loc[rows["verdict"] == verdict, "metric"]))
-            metrics = [name for name in found if name == (plainly := name.removesuffix(_MIX)) or plainly not in found]
+            metrics = [name for name in found if not (name.endswith(_MIX) and name.removesuffix(_MIX) in found)]
             if metrics:
                 lines.append(f"{attribute} {subgroup}: {', '.join(metrics)} {words} ({verdict})")
     return lines

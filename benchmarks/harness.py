@@ -36,9 +36,14 @@ class Measure:
 
     @property
     def reached(self) -> bool:
-        if self.goal is None:
-            return True
-        return self.value >= self.goal if self.better == "higher" else self.value <= self.goal
+        return is_reached(self.value, self.goal, self.better)
+
+
+def is_reached(value: float, goal: float | None, better: str) -> bool:
+    """Whether a value has its goal; without one it has."""
+    if goal is None:
+        return True
+    return value >= goal if better == "higher" else value <= goal
 
 
 @dataclass(frozen=True, slots=True)

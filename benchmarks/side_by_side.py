@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import results
+from benchmarks.harness import is_reached
 
 NAME = "side_by_side"
 
@@ -127,8 +128,7 @@ def as_measures(lines: Sequence[tuple[Comparison, dict[str, Any] | None]]) -> li
 
 def reached(measured: dict[str, Any]) -> bool:
     """Whether a kept measure has its goal."""
-    value, goal = measured["value"], measured["goal"]
-    return goal is None or (value >= goal if measured["better"] == "higher" else value <= goal)
+    return is_reached(measured["value"], measured["goal"], measured["better"])
 
 
 def _measured(line: Comparison, path: Path) -> dict[str, Any] | None:

@@ -171,10 +171,15 @@ def _along(
         name.add(rows)
         return clip(rows, place) if clip else rows
 
-    original = (facts.rows, facts.columns)
-    rounding = _rounding(pixels.itemsize, ends) if whole else 0
-    reduced = {"decoded_at": stored.reduction, "before": stored.before, "original": original}
-    small = shrink_by_area(pixels, *size, ready=ready, rounding=rounding, **reduced)
+    small = shrink_by_area(
+        pixels,
+        *size,
+        ready=ready,
+        rounding=_rounding(pixels.itemsize, ends) if whole else 0,
+        decoded_at=stored.reduction,
+        before=stored.before,
+        original=(facts.rows, facts.columns),
+    )
     applied = list(stored.applied)
     if mask is not None:
         applied.append(f"padding ({np.count_nonzero(mask) / mask.size:.1%} of the pixels) set to the darkest value")

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from numpy.typing import NDArray
+from playwright.sync_api import Browser, Page
 
 from medclassify.calibration import Calibrator, FindingMap, operating_points_to_json
 from medclassify.dicom import NewInstance, write_image
@@ -20,6 +21,16 @@ from medclassify.records import OperatingPoint, Split
 THRESHOLDS = {"cardiomegaly": 0.40, "effusion": 0.31, "nodule": 0.22, "consolidation": 0.35, "pneumothorax": 0.12}
 SIDE = 320
 Builder = Callable[..., Path]
+
+
+@pytest.fixture
+def page(chromium: Browser) -> Iterator[Page]:
+    """A window of its own for a test."""
+    context = chromium.new_context(viewport={"width": 1280, "height": 800})
+    page = context.new_page()
+    page.set_default_timeout(60_000)
+    yield page
+    context.close()
 
 
 def radiograph(seed: int) -> NDArray[np.float64]:

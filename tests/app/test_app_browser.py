@@ -4,11 +4,11 @@ import os
 import re
 import signal
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Dialog, Page, expect
+from playwright.sync_api import Dialog, Page, expect
 
 from medclassify.records import Answer, Mark, Presence, ReadingState, Role, Verdict
 from medclassify.review import Accounts, Desk, ReviewStore, answer_to, named_reader, open_review_run
@@ -62,15 +62,6 @@ def demo(build_run, serve: Serve) -> tuple[str, Path]:
     """A served run without accounts that several tests share, each under a reader's name of its own."""
     run = build_run()
     return serve(run)[0], run
-
-
-@pytest.fixture
-def page(chromium: Browser) -> Iterator[Page]:
-    context = chromium.new_context(viewport={"width": 1280, "height": 800})
-    page = context.new_page()
-    page.set_default_timeout(60_000)
-    yield page
-    context.close()
 
 
 def settled(page: Page) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 from medclassify.records import Role
 from medclassify.review import Accounts, ReviewStore
@@ -50,15 +50,6 @@ def address(build_run: Callable[..., Path], serve: Serve, provider: int, tmp_pat
     (folder / ".streamlit").mkdir()
     (folder / ".streamlit" / "secrets.toml").write_text(SECRETS.format(provider=provider))
     return serve(run, cwd=folder)[0]
-
-
-@pytest.fixture
-def page(chromium: Browser) -> Iterator[Page]:
-    context = chromium.new_context(viewport={"width": 1280, "height": 800})
-    page = context.new_page()
-    page.set_default_timeout(60_000)
-    yield page
-    context.close()
 
 
 def enter(page: Page, **facts: str) -> None:

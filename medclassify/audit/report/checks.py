@@ -114,7 +114,7 @@ def _given_away(result: AuditResult, facts: ReportFacts) -> Answer:
 def _apart(result: AuditResult, facts: ReportFacts) -> Answer:
     if not facts.leakage:
         return Chip("○ not checked", "insufficient"), "It is not known here what the model was trained on."
-    compared, lines = phrases.leakage(facts.leakage, facts.sampled)
+    compared, lines = phrases.leakage(facts)
     if facts.leakage.get("clean"):
         return Chip(
             "✓ clean", "pass"

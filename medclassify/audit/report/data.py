@@ -16,7 +16,7 @@ _MOST_TESTED = 6
 
 def context(result: AuditResult, facts: ReportFacts) -> dict[str, Any]:
     """Where the samples come from, how they were split, what was left out, and whether anything crosses."""
-    compared, lines = phrases.leakage(facts.leakage, facts.sampled)
+    compared, lines = phrases.leakage(facts)
     return {
         "flow": flow_figure(facts, [_tested(each) for each in result.cells[:_MOST_TESTED]]),
         "split_table": split_table(facts),

@@ -86,7 +86,7 @@ def _data(result: AuditResult, facts: ReportFacts) -> list[Item]:
     )
     left_out = ", ".join(f"{count:,} × {reason}" for reason, count in facts.exclusions.items() if count)
     flow = (left_out or "No file was left out") if facts.counts else None
-    compared, lines = phrases.leakage(facts.leakage, facts.sampled)
+    compared, lines = phrases.leakage(facts)
     crossing = None
     if facts.leakage:
         crossing = f"{'Clean' if facts.leakage.get('clean') else 'NOT CLEAN'}: {compared or 'see the section on data'}"

@@ -52,8 +52,9 @@ def macro_sentence(result: AuditResult) -> str:
     return f"{text} No finding is left out."
 
 
-def leakage(facts: Mapping[str, Any], sampled: str = "images") -> tuple[str, list[str]]:
+def leakage(report: ReportFacts) -> tuple[str, list[str]]:
     """What was compared, and what was found or could not be compared."""
+    facts, sampled = report.leakage, report.sampled
     names = {
         "patient_id": "patients",
         "study_uid": "studies",
