@@ -1,5 +1,6 @@
 """The worklist page: which samples there are, how far the reader is, and which to open."""
 
+import time
 from collections.abc import Callable, Sequence
 
 import pandas as pd
@@ -11,6 +12,7 @@ from app.header import blind
 from medclassify.records import Identity, ReadingState, Split
 from medclassify.review import MISSING, Called, Desk, QueueOrder, Queues, ReviewRun, WorklistFilter, next_sample
 
+_TABLE_AFTER_S = 0.15
 ROWS_SHOWN = 200
 """Rows of one page of the list; Next and Previous go through all."""
 _FITS = 14
@@ -164,6 +166,9 @@ def _show_table(run: ReviewRun, rows: pd.DataFrame, who: Identity, page: int, be
     for name in (*run.attributes, "split"):
         table[name] = shown[name]
     # A fresh key for every visit: the cell that was clicked last time must not open its sample again.
+    if "visit" not in st.session_state:
+        # What draws tables is a megabyte of script, and a browser that has it at once shows nothing else until it is read.
+        time.sleep(_TABLE_AFTER_S)
     key = f"table/{st.session_state.setdefault('visit', 0)}/{page}"
 
     def clicked() -> None:

@@ -4,7 +4,7 @@ from medclassify.manifest.attributes import AGE_BANDS
 from medclassify.manifest.boxes import BOX_COLUMNS, join_boxes, keep_boxes, read_boxes, write_boxes
 from medclassify.manifest.build import build_manifest, unlabelled_manifest
 from medclassify.manifest.describe import describe
-from medclassify.manifest.images import HEADER_FIELDS, header_table
+from medclassify.manifest.images import HEADER_FIELDS, header_table, named_by
 from medclassify.manifest.labels import LabelTable
 from medclassify.manifest.leakage import LeakageFinding, LeakageReport, check_leakage, require_no_leakage
 from medclassify.manifest.patients import PatientHasher, is_patient_hash
@@ -51,6 +51,7 @@ __all__ = [
     "keep_boxes",
     "keep_findings",
     "keep_samples",
+    "named_by",
     "near_duplicates",
     "of_slices",
     "own_slices",

@@ -90,8 +90,7 @@ def explain(
     cases = [Case.of_row(row, paths) for row in predictions.to_dict("records") if finding in (None, row["finding"])]
     explainer = Explainer(scorer, store, chosen)
     write_explanations(out, explainer, cases, limits, sanity, manifest.slices, dicom=dicom)
-    if not store.stacks:  # a series has no one image that places could lie in
-        write_localisation(out, localise(explainer, _not_learnt_from(run, manifest), _boxes(sources), limits))
+    write_localisation(out, localise(explainer, _not_learnt_from(run, manifest), _boxes(sources), limits))
     # Apart from the maps, which are passed on: a path may name a patient.
     write_table(manifest.frame[["sample_id", "path"]], out / "files.csv")
     for sample, path in zip(manifest.frame["sample_id"].head(_SHOWN), manifest.frame["path"].head(_SHOWN), strict=True):

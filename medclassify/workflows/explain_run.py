@@ -35,13 +35,13 @@ class Explanations:
         cases: The explained cases.
         sanity: The verdict, as JSON.
         localisation: As ``localise`` returns it, or None where no place is known.
-        shortcuts: As ``watch_shortcuts`` returns it, or None for series.
+        shortcuts: As ``watch_shortcuts`` returns it.
     """
 
     cases: list[ExplainedCase]
     sanity: dict[str, Any]
     localisation: pd.DataFrame | None
-    shortcuts: pd.DataFrame | None
+    shortcuts: pd.DataFrame
 
 
 def explain_run(
@@ -67,8 +67,6 @@ def explain_run(
     if dataset.store.stacks:
         held_back = manifest.frame.loc[manifest.frame["split"] != Split.TRAIN, "sample_id"].tolist()
         write_table(slice_weights(scorer, dataset.store, held_back), run.explain / ATTENTION)
-        say("  series: no scores against known places, no shortcut watch and no similar cases; these look at single images")
-        return Explanations(cases, sanity, None, None)
     held_out = manifest.of_split(Split.TEST)
     localisation = localise(explainer, held_out, boxes, limits, config.data.attributes, seed)
     write_localisation(run.explain, localisation)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -10,35 +10,45 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from medclassify.data import PreparedStore, to_network_input
+from medclassify.dicom import read_image
+from medclassify.display import ct_channels
 from medclassify.explain import Method, to_image_geometry
+from medclassify.records import Preprocessing, SliceWeights
 from medclassify.workflows.scoring import Scorer
 
 _BATCH = 32
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class SliceSeen:
-    """Where in a series a finding is seen.
+class Seen:
+    """The image that a finding of a sample is explained on, and its map.
 
     Attributes:
-        slice_id: The slice that its attention peaks on.
-        place: Which of the slices that is, from 0.
-        saliency: float32 (rows, columns) of the slice's own file.
-        attention: float64 (L,), what each slice counts.
-        share: float64 (L,), its share of the series' logit.
+        sample_id: The sample.
+        finding: The finding.
+        image_id: The image: the sample itself, or of a series the slice that the finding's attention peaks on.
+        row: Where the store holds it.
+        square: float32 (h, w) over the prepared square, in units of the sample's logit.
+        attention: Of a series float64 (L,), what each slice counts.
+        share: Of a series float64 (L,), each slice's share of its logit.
     """
 
-    slice_id: str
-    place: int
-    saliency: NDArray[np.float32]
-    attention: NDArray[np.float64]
-    share: NDArray[np.float64]
+    sample_id: str
+    finding: str
+    image_id: str
+    row: int
+    square: NDArray[np.float32]
+    attention: NDArray[np.float64] | None = None
+    share: NDArray[np.float64] | None = None
 
     @property
     def facts(self) -> dict[str, Any]:
-        """As ``index.json`` tells it."""
-        peak = float(self.attention[self.place])
-        return {"slice_id": self.slice_id, "slice": self.place, "slices": len(self.attention), "attention": peak}
+        """Which slice of a series it is, as ``index.json`` tells it."""
+        if self.attention is None:
+            return {}
+        place = int(self.attention.argmax())
+        peak = float(self.attention[place])
+        return {"slice_id": self.image_id, "slice": place, "slices": len(self.attention), "attention": peak}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,10 +72,7 @@ class Explainer:
 
     def inputs(self, sample_ids: Sequence[str], batch: int = _BATCH) -> Iterator[Tensor]:
         """Normalised batches float32 (B, 3, S, S), on the network's device, in the order of the samples; see ``pictures``."""
-        rows, device = self.pictures(sample_ids), next(self.scorer.bundle.network.parameters()).device
-        for start in range(0, len(rows), batch):
-            images = torch.from_numpy(self.store.images[rows[start : start + batch]]).to(device)
-            yield to_network_input(images, self.scorer.bundle.preprocessing)
+        return self._inputs(self.pictures(sample_ids), batch)
 
     def pictures(self, sample_ids: Sequence[str]) -> NDArray[np.int64]:
         """Which image of the store stands for each sample, int64 (N,): of a series the slice that counts most in all."""
@@ -79,31 +86,70 @@ class Explainer:
         Of a series they are those of the slice that counts most in all, times how much that is: in units of the series' logit.
         """
         chosen = [self.findings.index(finding) for finding in (self.findings if findings is None else findings)]
-        network = self.scorer.bundle.network
-        parts = [self.method.maps(network, images, chosen).cpu().numpy() for images in self.inputs(sample_ids)]
-        maps = np.concatenate(parts)
+        maps = self._maps(self.pictures(sample_ids), chosen)
         if self.store.stacks:
             peaks = [self._attention(name) for name in sample_ids]
             counts = [attention[chosen, attention.sum(axis=0).argmax()] for attention in peaks]
             maps *= np.array(counts, np.float32)[:, :, None, None]
         return maps
 
-    def slice_of(self, sample_id: str, finding: str) -> SliceSeen:
-        """The slice of a series that a finding's attention peaks on, with its map, in units of the series' logit."""
-        k, rows = self.findings.index(finding), self.store.stacks[sample_id]
+    def seen(self, pairs: Sequence[tuple[str, str]]) -> list[Seen]:
+        """Of each pair of a sample and a finding the image that the finding is explained on, with its map."""
+        chosen = [self.findings.index(finding) for finding in dict.fromkeys(finding for _, finding in pairs)]
+        places = [self._place(sample_id, self.findings.index(finding)) for sample_id, finding in pairs]
+        rows, which = np.unique([row for row, _ in places], return_inverse=True)  # an image's maps are made together
+        maps = self._maps(rows, chosen) if pairs else np.empty(0)
+        images = self.store.index["sample_id"]
+        found = []
+        for (sample_id, finding), (row, weights), image in zip(pairs, places, which, strict=True):
+            k = self.findings.index(finding)
+            square, image_id = maps[image, chosen.index(k)], str(images.iloc[row])
+            if weights is None:
+                found.append(Seen(sample_id, finding, image_id, row, square))
+            else:
+                attention = weights.attention[k]
+                square = square * np.float32(attention.max())
+                found.append(Seen(sample_id, finding, image_id, row, square, attention, weights.shares[k]))
+        return found
+
+    def embeddings(self, sample_ids: Sequence[str]) -> NDArray[np.float32] | None:
+        """What the head sees of samples, where it is at hand: float32 (N, D).
+
+        Of a series it is the mean of its slices, by what they count for all findings together.
+        """
+        stored = self.scorer.embeddings
+        if stored is None or not self.store.stacks:
+            return None if stored is None else np.asarray(stored[self.store.rows(sample_ids)])
+        means = [self._attention(name).mean(axis=0) @ stored[self.store.stacks[name]] for name in sample_ids]
+        return np.array(means, np.float32).reshape(len(sample_ids), stored.shape[1])
+
+    def in_image(self, row: int, square: NDArray[np.float32]) -> NDArray[np.float32]:
+        """A map (h, w) over the prepared square of one row of the store, in rows and columns of its original image."""
+        return to_image_geometry(square, self.store.geometry(row))
+
+    def _inputs(self, rows: NDArray[np.int64], batch: int = _BATCH) -> Iterator[Tensor]:
+        device = next(self.scorer.bundle.network.parameters()).device
+        for start in range(0, len(rows), batch):
+            images = torch.from_numpy(self.store.images[rows[start : start + batch]]).to(device)
+            yield to_network_input(images, self.scorer.bundle.preprocessing)
+
+    def _maps(self, rows: NDArray[np.int64], chosen: Sequence[int]) -> NDArray[np.float32]:
+        network = self.scorer.bundle.network
+        return np.concatenate([self.method.maps(network, images, chosen).cpu().numpy() for images in self._inputs(rows)])
+
+    def _place(self, sample_id: str, k: int) -> tuple[int, SliceWeights | None]:
+        """The row that finding k of a sample is explained on, and of a series what its slices count."""
+        if not self.store.stacks:
+            return int(self.store.rows([sample_id])[0]), None
         weights = self.scorer.weigh(self.store, sample_id)
-        place = int(weights.attention[k].argmax())
-        row, network = int(rows[place]), self.scorer.bundle.network
-        images = torch.from_numpy(self.store.images[rows[place : place + 1]]).to(next(network.parameters()).device)
-        square = self.method.maps(network, to_network_input(images, self.scorer.bundle.preprocessing), [k])[0, 0].cpu().numpy()
-        square = square * np.float32(weights.attention[k, place])
-        slice_id = str(self.store.index["sample_id"].iloc[row])
-        saliency = to_image_geometry(square, self.store.geometry(row))
-        return SliceSeen(slice_id, place, saliency, weights.attention[k], weights.shares[k])
+        return int(self.store.stacks[sample_id][weights.attention[k].argmax()]), weights
 
     def _attention(self, sample_id: str) -> NDArray[np.float64]:
         return self.scorer.weigh(self.store, sample_id).attention
 
-    def in_image(self, sample_id: str, square: NDArray[np.float32]) -> NDArray[np.float32]:
-        """A map (h, w) over the prepared square, in rows and columns of the sample's original image."""
-        return to_image_geometry(square, self.store.geometry(int(self.store.rows([sample_id])[0])))
+
+def shown_pixels(path: str, preprocessing: Preprocessing) -> NDArray[np.floating]:
+    """An original as a reader is shown it below a map, float (H, W) in [0, 1]: of several CT windows through the first."""
+    if preprocessing.ct_windows:
+        return ct_channels(read_image(path, window="none").pixels, preprocessing.ct_windows[:1])[0]
+    return read_image(path, window=cast(Any, preprocessing.window)).pixels

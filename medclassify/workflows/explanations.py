@@ -3,7 +3,7 @@
 import json
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 from typing import Any, cast
@@ -14,13 +14,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from medclassify.audit import ExplainedCase
-from medclassify.dicom import SaliencyPicture, read_image, write_saliency
-from medclassify.display import ct_channels, overlay, png_bytes
+from medclassify.dicom import SaliencyPicture, write_saliency
+from medclassify.display import overlay, png_bytes
 from medclassify.errors import UnsupportedImageError
 from medclassify.records import Preprocessing
 from medclassify.runs import RunLayout, atomic_path, write_json
 from medclassify.workflows.console import progress, warn
-from medclassify.workflows.explainer import Explainer
+from medclassify.workflows.explainer import Explainer, Seen, shown_pixels
 
 _REPORT_SIDE, _CAPTURE_SIDE = 512, 1024
 
@@ -112,19 +112,20 @@ def write_explanations(
     preprocessing, method = explainer.scorer.bundle.preprocessing, explainer.method
     entries, shown, foreign = [], [], []
     with progress("explaining") as move:
-        for seen in _maps_of(explainer, cases, slices):
-            case, raw = seen.case, seen.saliency
+        for drawn in _drawn(explainer, cases, slices):
+            case, seen, raw = drawn.case, drawn.seen, drawn.saliency
             name = f"{case.sample_id}_{_file_name(case.finding)}"
+            of_slices = {} if seen.attention is None else {"attention": seen.attention, "share": seen.share}
             with atomic_path(folder / f"{name}.npz") as temporary:
-                np.savez_compressed(temporary, saliency=raw, **cast(Any, seen.of_slices))
-            picture = png_bytes(_overlay(seen.path, raw, limits[case.finding], preprocessing))
+                np.savez_compressed(temporary, saliency=raw, **cast(Any, of_slices))
+            picture = png_bytes(_overlay(drawn.path, raw, limits[case.finding], preprocessing))
             with atomic_path(folder / f"{name}.png") as temporary:
                 temporary.write_bytes(picture)
             entry = {"sample_id": case.sample_id, "finding": case.finding, "file": f"{name}.npz"}
             entries.append({**entry, "layer": method.layer, "score": case.logit, **seen.facts})
             shown.append(ExplainedCase(case.sample_id, case.finding, case.target, case.probability, case.threshold, picture))
             if dicom:
-                foreign += _as_dicom(folder / "dicom" / name, explainer, seen, limits[case.finding], sanity)
+                foreign += _as_dicom(folder / "dicom" / name, explainer, drawn, limits[case.finding], sanity)
             move(len(shown), len(cases))
     if foreign:
         warn(f"{len(foreign)} maps not written as DICOM (first: {foreign[0]})")
@@ -134,30 +135,23 @@ def write_explanations(
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Seen:
-    """The map of a case, in the geometry of the file that it lies on, and of a series how its slices count."""
+class _Drawn:
+    """The map of a case, in the geometry of the file that it lies on."""
 
     case: Case
+    seen: Seen
     saliency: NDArray[np.float32]
     path: str
-    facts: Mapping[str, Any] = field(default_factory=dict)
-    of_slices: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
 
 
-def _maps_of(explainer: Explainer, cases: Sequence[Case], slices: pd.DataFrame | None) -> Iterator[_Seen]:
+def _drawn(explainer: Explainer, cases: Sequence[Case], slices: pd.DataFrame | None) -> Iterator[_Drawn]:
     """Each case with its map in the image's own geometry; the maps of one sample are made together."""
-    if slices is not None and explainer.store.stacks:
-        paths = dict(zip(slices["slice_id"], slices["path"], strict=True))
-        for case in cases:
-            seen = explainer.slice_of(case.sample_id, case.finding)
-            by_slice = {"attention": seen.attention, "share": seen.share}
-            yield _Seen(case, seen.saliency, paths[seen.slice_id], seen.facts, by_slice)
-        return
-    for sample_id, group in groupby(cases, key=lambda case: case.sample_id):
+    of_slices = {} if slices is None else dict(zip(slices["slice_id"], slices["path"], strict=True))
+    for _, group in groupby(cases, key=lambda case: case.sample_id):
         together = list(group)
-        squares = explainer.maps([sample_id], [case.finding for case in together])[0]
-        for case, square in zip(together, squares, strict=True):
-            yield _Seen(case, explainer.in_image(sample_id, square), case.path)
+        pairs = [(case.sample_id, case.finding) for case in together]
+        for case, seen in zip(together, explainer.seen(pairs), strict=True):
+            yield _Drawn(case, seen, explainer.in_image(seen.row, seen.square), of_slices.get(seen.image_id, case.path))
 
 
 def stored_cases(run: RunLayout) -> list[ExplainedCase]:
@@ -183,10 +177,7 @@ def stored_cases(run: RunLayout) -> list[ExplainedCase]:
 def _overlay(
     path: str, raw: NDArray[np.float32], limit: float, preprocessing: Preprocessing, longest: int = _REPORT_SIDE
 ) -> NDArray[np.uint8]:
-    if preprocessing.ct_windows:
-        pixels = ct_channels(read_image(path, window="none").pixels, preprocessing.ct_windows[:1])[0]
-    else:
-        pixels = read_image(path, window=cast(Any, preprocessing.window)).pixels
+    pixels = shown_pixels(path, preprocessing)
     scale = min(1.0, longest / max(pixels.shape))
     size = (max(1, round(pixels.shape[1] * scale)), max(1, round(pixels.shape[0] * scale)))
     small = [cv2.resize(array, size, interpolation=cv2.INTER_AREA).astype(np.float32) for array in (pixels, raw)]
@@ -196,19 +187,19 @@ def _overlay(
 def _as_dicom(
     stem: Path,
     explainer: Explainer,
-    seen: "_Seen",
+    drawn: "_Drawn",
     limit: float,
     sanity: Mapping[str, Any] | None,
 ) -> list[str]:
     """Writes one case as DICOM; what kept it from that, in words, where something did."""
     bundle, method = explainer.scorer.bundle, explainer.method.name
-    case, raw = seen.case, seen.saliency
+    case, raw = drawn.case, drawn.saliency
     call = "called" if case.probability >= case.threshold else "not called"
     verdict = sanity_words(sanity, case.finding)
     text = f"{case.finding}: {call}, probability {case.probability:.3f}. Saliency by {method}, {verdict}"
-    picture = _overlay(seen.path, raw, limit, bundle.preprocessing, _CAPTURE_SIDE)
+    picture = _overlay(drawn.path, raw, limit, bundle.preprocessing, _CAPTURE_SIDE)
     try:
-        write_saliency(seen.path, stem, SaliencyPicture(case.finding, method, raw, limit, picture, text, bundle.fingerprint))
+        write_saliency(drawn.path, stem, SaliencyPicture(case.finding, method, raw, limit, picture, text, bundle.fingerprint))
     except UnsupportedImageError as error:
         return [str(error)]
     return []

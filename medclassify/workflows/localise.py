@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 
 from medclassify.explain import ScoredRegion, localisation_table, score_region, uniform_chance
 from medclassify.explain.localisation import METRICS
-from medclassify.manifest import Manifest
+from medclassify.manifest import Manifest, is_of_series, of_slices, own_slices
 from medclassify.workflows.console import progress, say
-from medclassify.workflows.explainer import Explainer
+from medclassify.workflows.explainer import Explainer, Seen
 from medclassify.workflows.regions import Regions
 
 _OTHERS = 8
@@ -26,6 +26,9 @@ def localise(
 ) -> pd.DataFrame | None:
     """Scores every sample of a manifest that has boxes or phantom masks.
 
+    Of a series the map of one slice is scored: of the one that the finding's attention peaks on, where that slice shows the
+    finding. How often it does not is ``learning_series.FoundSlices``'s to tell.
+
     Args:
         explainer: The model, its images and the method.
         manifest: Samples that the model did not learn from.
@@ -35,47 +38,50 @@ def localise(
         seed: Of resamples, and of the other images' maps.
 
     Returns:
-        As ``explain.localisation_table``; None where no sample has a region.
+        As ``explain.localisation_table``; None where no region was scored.
     """
-    regions = Regions(manifest, boxes, explainer.findings)
+    series = is_of_series(manifest)
+    images = of_slices(manifest) if series else manifest
+    regions = Regions(images, boxes, explainer.findings)
     if not regions.keys:
         return None
-    say(f"  scoring maps against {regions.source} findings")
+    on = ", each on the slice that attention peaks on, where that shows the finding" if series else ""
+    say(f"  scoring maps against {regions.source} findings{on}")
+    sample_of = dict(zip(own_slices(manifest)["slice_id"], own_slices(manifest)["stack"], strict=True)) if series else {}
     samples = manifest.frame.set_index("sample_id")
     scored: list[ScoredRegion] = []
     with progress("localising") as move:
-        for finding in explainer.findings:
-            ids = [sample_id for sample_id, name in regions.keys if name == finding]
-            squares = dict(zip(ids, explainer.maps(ids, [finding])[:, 0], strict=True)) if ids else {}
+        for number, finding in enumerate(explainer.findings):
+            ids = dict.fromkeys(sample_of.get(image, image) for image, name in regions.keys if name == finding)
+            seen = [one for one in explainer.seen([(each, finding) for each in ids]) if (one.image_id, finding) in regions]
             draw = np.random.default_rng(seed)
-            for sample_id in ids:
-                facts = samples.loc[sample_id]
+            for one in seen:
+                facts = samples.loc[one.sample_id]
                 subgroups = {name: "missing" if pd.isna(facts[name]) else str(facts[name]) for name in attributes}
-                others = [squares[other] for other in draw.permutation([each for each in ids if each != sample_id])[:_OTHERS]]
-                who = (sample_id, str(facts["patient_id"]), finding, subgroups)
-                scored.append(_score(explainer, regions, who, squares[sample_id], others, limits[finding]))
-                move(len(scored), len(regions.keys))
-    return localisation_table(scored, seed)
+                others = [seen[other].square for other in draw.permutation(len(seen)) if seen[other] is not one][:_OTHERS]
+                scored.append(_score(explainer, regions, one, str(facts["patient_id"]), subgroups, others, limits[finding]))
+            move(number + 1, len(explainer.findings))
+    return localisation_table(scored, seed) if scored else None
 
 
 def _score(
     explainer: Explainer,
     regions: Regions,
-    who: tuple[str, str, str, dict[str, str]],
-    square: NDArray[np.float32],
+    seen: Seen,
+    patient_id: str,
+    subgroups: dict[str, str],
     others: Sequence[NDArray[np.float32]],
     limit: float,
 ) -> ScoredRegion:
-    sample_id, patient_id, finding, subgroups = who
-    raw = explainer.in_image(sample_id, square)
-    region = regions.read((sample_id, finding), *raw.shape)
+    raw = explainer.in_image(seen.row, seen.square)
+    region = regions.read((seen.image_id, seen.finding), *raw.shape)
     own = score_region(raw, region, limit)
     # Another image's map, laid over this image's square: both are centred, so anatomy comes to lie on anatomy.
-    foreign = [score_region(explainer.in_image(sample_id, other), region, limit) for other in others]
+    foreign = [score_region(explainer.in_image(seen.row, other), region, limit) for other in others]
     return ScoredRegion(
-        sample_id,
+        seen.sample_id,
         patient_id,
-        finding,
+        seen.finding,
         subgroups,
         scores={metric: getattr(own, metric) for metric in METRICS},
         chance=uniform_chance(raw, region, limit),

@@ -1,5 +1,6 @@
 """Where the findings of samples are known to lie: boxes that came with the labels, masks that the phantom drew."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,17 +11,16 @@ from numpy.typing import NDArray
 
 from medclassify.errors import ExplainError
 from medclassify.explain import region_of_boxes
-from medclassify.manifest import Manifest
-from medclassify.phantom import mask_path
+from medclassify.manifest import Manifest, named_by
 
 Key = tuple[str, str]
 
 
 class Regions:
-    """Regions by sample and finding; each is made when it is asked for.
+    """Regions by image and finding; each is made when it is asked for.
 
     Args:
-        manifest: The samples.
+        manifest: Its samples are images.
         boxes: Columns ``manifest.BOX_COLUMNS``, or None.
         findings: Those that count.
     """
@@ -37,8 +37,11 @@ class Regions:
 
     @property
     def keys(self) -> list[Key]:
-        """Every sample and finding with a region."""
+        """Every image and finding with a region."""
         return [*self._boxes, *self._masks]
+
+    def __contains__(self, key: Key) -> bool:
+        return key in self._boxes or key in self._masks
 
     @property
     def source(self) -> str:
@@ -62,15 +65,13 @@ class Regions:
 
 
 def _masks(manifest: Manifest, findings: Sequence[str]) -> dict[Key, Path]:
-    """The phantom's masks: ``masks/`` beside ``images/``."""
-    found, folders = {}, {}
-    for row in manifest.frame[["sample_id", "path", "sop_uid"]].itertuples(index=False):
-        folder = Path(row.path).parent
-        if folder not in folders:
-            folders[folder] = folder.name == "images" and (folder.parent / "masks").is_dir()
-        if folders[folder]:
-            for finding in findings:
-                path = mask_path(folder.parent, str(row.sop_uid), finding)
-                if path.is_file():
-                    found[str(row.sample_id), finding] = path
-    return found
+    """The phantom's masks: ``masks/`` beside ``images/``, which may have a folder for each examination."""
+    folders = {Path(folder) for folder in {os.path.dirname(path) for path in manifest.frame["path"]}}
+    roots = {place.parent for folder in folders for place in (folder, folder.parent) if place.name == "images"}
+    paths: dict[Key, Path] = {}
+    for path in (path for root in roots for path in (root / "masks").glob("*.png")):
+        for finding in findings:
+            if path.stem.endswith(f"_{finding}"):
+                paths[named_by(path.stem.removesuffix(f"_{finding}")), finding] = path
+    keys = ((sample_id, finding) for sample_id in manifest.frame["sample_id"] for finding in findings)
+    return {key: paths[key] for key in keys if key in paths}

@@ -1,14 +1,11 @@
 """Watches whether a model's maps gather where there is no anatomy."""
 
-from typing import Any, cast
-
 import pandas as pd
 
-from medclassify.dicom import read_image
-from medclassify.explain import WatchedMap, find_zones, shortcut_table, worst_cases, zone_shares
-from medclassify.manifest import Manifest
+from medclassify.explain import WatchedMap, Zones, find_zones, shortcut_table, worst_cases, zone_shares
+from medclassify.manifest import Manifest, is_of_series, of_slices
 from medclassify.workflows.console import progress, warn
-from medclassify.workflows.explainer import Explainer
+from medclassify.workflows.explainer import Explainer, shown_pixels
 
 _IMAGES = 200
 
@@ -17,6 +14,8 @@ def watch_shortcuts(
     explainer: Explainer, manifest: Manifest, predictions: pd.DataFrame, seed: int = 0
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Looks at the maps of up to 200 samples' called findings, and warns of what alarms.
+
+    Of a series the slice is looked at that the finding's attention peaks on.
 
     Args:
         explainer: The model, its images and the method.
@@ -30,16 +29,18 @@ def watch_shortcuts(
     chosen = set(manifest.frame["sample_id"].head(_IMAGES))
     called = predictions[predictions["decision"].astype(bool) & predictions["sample_id"].isin(chosen)]
     patients = dict(zip(manifest.frame["sample_id"], manifest.frame["patient_id"].astype(str), strict=True))
-    paths = dict(zip(manifest.frame["sample_id"], manifest.frame["path"], strict=True))
-    window = cast(Any, explainer.scorer.bundle.preprocessing.window)
+    images = of_slices(manifest) if is_of_series(manifest) else manifest
+    paths = dict(zip(images.frame["sample_id"], images.frame["path"], strict=True))
     watched: list[WatchedMap] = []
     with progress("watching shortcuts") as move:
         for sample_id, rows in called.groupby("sample_id", sort=False):
-            findings = rows["finding"].tolist()
-            zones = find_zones(read_image(paths[sample_id], window=window).pixels)
-            for finding, square in zip(findings, explainer.maps([str(sample_id)], findings)[0], strict=True):
-                shares = zone_shares(explainer.in_image(str(sample_id), square), zones)
-                watched.append(WatchedMap(str(sample_id), patients[str(sample_id)], finding, shares))
+            zones: dict[str, Zones] = {}
+            for seen in explainer.seen([(str(sample_id), finding) for finding in rows["finding"]]):
+                if seen.image_id not in zones:
+                    pixels = shown_pixels(paths[seen.image_id], explainer.scorer.bundle.preprocessing)
+                    zones[seen.image_id] = find_zones(pixels)
+                shares = zone_shares(explainer.in_image(seen.row, seen.square), zones[seen.image_id])
+                watched.append(WatchedMap(seen.sample_id, patients[seen.sample_id], seen.finding, shares))
             move(len(watched), len(called))
     table = shortcut_table(watched, seed)
     for alarm in table[table["alarm"].astype(bool)].to_dict("records"):

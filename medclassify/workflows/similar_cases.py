@@ -41,9 +41,9 @@ def similar_cases(explainer: Explainer, manifest: Manifest, predictions: pd.Data
 
 
 def _embeddings(explainer: Explainer, sample_ids: list[str]) -> NDArray[np.float32]:
-    rows, stored = explainer.store.rows(sample_ids), explainer.scorer.embeddings
+    stored = explainer.embeddings(sample_ids)
     if stored is not None:
-        return np.asarray(stored[rows])
-    bundle = explainer.scorer.bundle
+        return stored
+    bundle, rows = explainer.scorer.bundle, explainer.store.rows(sample_ids)
     with progress("finding similar cases") as move:
         return embed(bundle.network, explainer.store.images, rows, preprocessing=bundle.preprocessing, progress=move)

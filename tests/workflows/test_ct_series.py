@@ -12,6 +12,7 @@ from medclassify.config import PhantomConfig
 from medclassify.errors import ManifestError
 from medclassify.manifest import is_of_series, read_manifest
 from medclassify.phantom import render_dataset
+from medclassify.records import Split
 from medclassify.review import read_explanations
 from medclassify.workflows.evaluate import evaluate
 from medclassify.workflows.explain import explain
@@ -100,6 +101,21 @@ def test_series_are_learnt_kept_and_found(series_run: Path, heads: Path) -> None
     kept = pd.read_parquet(series_run / "explain" / "attention.parquet")
     assert set(kept["sample_id"]) == set(pd.read_parquet(series_run / "predictions.parquet")["sample_id"])
     assert verify_run(series_run) > 10
+
+
+def test_series_are_scored_against_masks_watched_for_shortcuts_and_have_similar_series(series_run: Path) -> None:
+    """All on the slice that attention peaks on; what is similar is a series."""
+    explained, found = series_run / "explain", json.loads((series_run / "metrics.json").read_text())["found_slices"]
+    places = pd.read_csv(explained / "localisation.csv")
+    assert set(places.loc[places["attribute"] == "all", "n"]) == {found[0]["hits"]}
+    shares = pd.read_csv(explained / "shortcuts.csv")
+    predictions = pd.read_parquet(series_run / "predictions.parquet")
+    tested = predictions[predictions["split"] == "test"]
+    assert shares["n"].max() == tested["decision"].sum()
+    neighbours = pd.read_parquet(explained / "neighbours.parquet")
+    train = set(read_manifest(series_run / "manifest.parquet").of_split(Split.TRAIN).frame["sample_id"])
+    assert set(neighbours["neighbour_id"]) <= train
+    assert set(neighbours.loc[neighbours["kind"] == "similar", "sample_id"]) == set(tested["sample_id"])
 
 
 def test_predict_scores_a_series_as_the_fit_did_and_goes_on_without_a_damaged_slice(
