@@ -32,8 +32,8 @@ class WholeCheckpoints(TorchCheckpointIO):
         with atomic_path(Path(path)) as temporary, open(temporary, "wb") as file:
             try:
                 torch.save(checkpoint, file)
-            except RuntimeError as error:  # torch puts one of its own in the place of the disk's
-                if isinstance(error.__context__, OSError):
+            except RuntimeError as error:  # torch puts one of its own in the place of the disk's, and of Ctrl-C
+                if isinstance(error.__context__, OSError | KeyboardInterrupt):
                     raise error.__context__ from None
                 raise
 

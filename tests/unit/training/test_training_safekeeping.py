@@ -1,5 +1,6 @@
 """A run that was stopped in the middle of an epoch goes on as if it had not been."""
 
+import io
 import signal
 from datetime import timedelta
 from pathlib import Path
@@ -91,6 +92,24 @@ def test_a_checkpoint_is_whole_or_not_there(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(StorageError, match="cannot be written"):
         WholeCheckpoints().save_checkpoint({}, tmp_path / "file" / "last.ckpt")
+
+
+@pytest.mark.parametrize("stop", [KeyboardInterrupt(), OSError(28, "No space left on device")])
+def test_what_stops_a_checkpoint_in_the_middle_is_what_is_raised(
+    stop: BaseException, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And not torch's own complaint that the file is too short, which would end the program with a traceback."""
+
+    class Stopped(io.FileIO):
+        def write(self, data: Any) -> int:
+            if self.tell():
+                raise stop
+            return super().write(data)
+
+    monkeypatch.setattr(safekeeping, "open", lambda path, _: Stopped(path, "w"), raising=False)
+    with pytest.raises(KeyboardInterrupt if isinstance(stop, KeyboardInterrupt) else StorageError):
+        WholeCheckpoints().save_checkpoint({"a": torch.ones(3)}, tmp_path / "last.ckpt")
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_checkpoint_of_other_ranks_or_of_no_training_is_refused(tmp_path: Path) -> None:
