@@ -35,12 +35,12 @@ def choose_operating_points(
 ) -> tuple[OperatingPoint, ...]:
     """Chooses a threshold for each finding; a sample is called where its probability is ≥ the threshold.
 
-    ``sensitivity``: the highest threshold that still calls this share of the positives, and from there down to the lowest
-    positive that is called without one more negative. ``specificity``: the one that
-    leaves this share of the negatives uncalled, midway to the next probability seen. ``youden``: the greatest
+    ``sensitivity``: the highest threshold that still calls this share of the positives, and from there down as far as it calls
+    no further negative. ``specificity``: the one that leaves this share of the negatives uncalled. ``youden``: the greatest
     sensitivity + specificity, the lowest such threshold. ``cost``: the least cost_ratio · missed + false alarms over the
     split's samples; of equal costs the lowest threshold, which misses fewest; just above the highest probability where
-    calling nobody costs least. Where a class is missing, 0.90 is held on the other one; where
+    calling nobody costs least. Each stands midway between the two probabilities seen that it parts: what lies between them
+    next time is nearer to the one or to the other. Where a class is missing, 0.90 is held on the other one; where
     there is no label at all, nothing but a certainty is called. Neither is done silently: ``warning`` says so.
 
     Args:
@@ -130,15 +130,18 @@ def _choose(classes: _Classes, criterion: Criterion, target: float, cost_ratio: 
         return _at_specificity(classes, FALLBACK), f"specificity >= {FALLBACK:.2f}", why
     if not negatives.size:
         why = f"no negative in the split: the threshold holds a sensitivity of {FALLBACK:.2f}; its specificity is not known"
-        return _at_sensitivity(classes, FALLBACK), f"sensitivity >= {FALLBACK:.2f}", why
+        return _midway(classes, _at_sensitivity(classes, FALLBACK)), f"sensitivity >= {FALLBACK:.2f}", why
     if criterion == "youden":
-        threshold = _at_youden(classes)
+        threshold = _midway(classes, _at_youden(classes))
         return threshold, "greatest sensitivity + specificity", _doubts(classes, threshold, "")
     if criterion == "cost" and cost_ratio:
-        threshold = _at_least_cost(classes, cost_ratio)
+        threshold = _midway(classes, _at_least_cost(classes, cost_ratio))
         rule = f"least cost, a missed finding as {cost_ratio:g} false alarms"
         return threshold, rule, _doubts(classes, threshold, "")
-    threshold = _at_sensitivity(classes, target) if criterion == "sensitivity" else _at_specificity(classes, target)
+    if criterion == "sensitivity":
+        threshold = _midway(classes, _at_sensitivity(classes, target))
+    else:
+        threshold = _at_specificity(classes, target)
     doubts = _doubts(classes, threshold, criterion)
     if criterion == "specificity" and classes.specificity(threshold) < target:
         doubts = join_notes(doubts, f"a specificity of {target:.2f} cannot be held: too many negatives have a probability of 1")
@@ -153,6 +156,19 @@ def _at_sensitivity(classes: _Classes, target: float) -> float:
         return float(highest)
     # down to the next negative nothing is lost: a finding that is parted well would else be missed at a probability of .98
     return float(positives[positives > below[-1]][0])
+
+
+def _midway(classes: _Classes, threshold: float) -> float:
+    """Halfway down to the next probability seen, which changes no call of the split.
+
+    Where positives end at .999 and negatives at .001, a threshold of .999 would miss the next positive of .99.
+    """
+    everyone = np.concatenate(classes)
+    below = everyone[everyone < threshold]
+    if not below.size:
+        return threshold
+    middle = float((below.max() + threshold) / 2)
+    return middle if below.max() < middle else threshold
 
 
 def _at_specificity(classes: _Classes, target: float) -> float:
