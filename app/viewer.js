@@ -657,7 +657,7 @@ class Viewer {
     const lines = [`centre ${number((low + high) / 2, 1)} · width ${number(high - low, 1)}${this.kept.inverted ? " · inverted" : ""}`];
     lines[0] += ` · ${number((100 * this.place.scale) / ratio)} %`;
     const { count, at } = this.data.images;
-    if (this.stack) lines.unshift(`slice ${this.slice + 1} of ${count}${this.loaded < count ? ` (${this.loaded} here)` : ""}`);
+    if (this.stack) lines.unshift(`slice ${this.slice + 1} of ${count}${this.loaded < count ? ` (${this.loaded} loaded)` : ""}`);
     if (this.data.overlay?.map && this.slice !== at) lines.push(`the map is of slice ${at + 1}`);
     if (this.tool === "measure" || this.lines.length) {
       lines.push(image.spacing ? `lengths by ${image.spacing_source}` : "no spacing in the file: lengths in pixels");

@@ -96,20 +96,20 @@ class Explainer:
     def seen(self, pairs: Sequence[tuple[str, str]]) -> list[Seen]:
         """Of each pair of a sample and a finding the image that the finding is explained on, with its map."""
         chosen = [self.findings.index(finding) for finding in dict.fromkeys(finding for _, finding in pairs)]
-        places = [self._place(sample_id, self.findings.index(finding)) for sample_id, finding in pairs]
-        rows, which = np.unique([row for row, _ in places], return_inverse=True)  # an image's maps are made together
-        maps = self._maps(rows, chosen) if pairs else np.empty(0)
-        images = self.store.index["sample_id"]
+        weights = [self.scorer.weigh(self.store, sample_id) if self.store.stacks else None for sample_id, _ in pairs]
+        rows = self._rows_seen(pairs, weights)
+        images, which = np.unique(rows, return_inverse=True)  # an image's maps are made together
+        maps, ids = self._maps(images, chosen) if pairs else np.empty(0), self.store.index["sample_id"]
         found = []
-        for (sample_id, finding), (row, weights), image in zip(pairs, places, which, strict=True):
+        for (sample_id, finding), row, image, of_slices in zip(pairs, rows.tolist(), which, weights, strict=True):
             k = self.findings.index(finding)
-            square, image_id = maps[image, chosen.index(k)], str(images.iloc[row])
-            if weights is None:
+            square, image_id = maps[image, chosen.index(k)], str(ids.iloc[row])
+            if of_slices is None:
                 found.append(Seen(sample_id, finding, image_id, row, square))
             else:
-                attention = weights.attention[k]
+                attention = of_slices.attention[k]
                 square = square * np.float32(attention.max())
-                found.append(Seen(sample_id, finding, image_id, row, square, attention, weights.shares[k]))
+                found.append(Seen(sample_id, finding, image_id, row, square, attention, of_slices.shares[k]))
         return found
 
     def embeddings(self, sample_ids: Sequence[str]) -> NDArray[np.float32] | None:
@@ -137,12 +137,16 @@ class Explainer:
         network = self.scorer.bundle.network
         return np.concatenate([self.method.maps(network, images, chosen).cpu().numpy() for images in self._inputs(rows)])
 
-    def _place(self, sample_id: str, k: int) -> tuple[int, SliceWeights | None]:
-        """The row that finding k of a sample is explained on, and of a series what its slices count."""
+    def _rows_seen(self, pairs: Sequence[tuple[str, str]], weights: Sequence[SliceWeights | None]) -> NDArray[np.int64]:
+        """The row of each pair: of a series that of the slice which its finding's attention peaks on."""
         if not self.store.stacks:
-            return int(self.store.rows([sample_id])[0]), None
-        weights = self.scorer.weigh(self.store, sample_id)
-        return int(self.store.stacks[sample_id][weights.attention[k].argmax()]), weights
+            return self.store.rows([sample_id for sample_id, _ in pairs])
+        peaks = [
+            self.store.stacks[sample_id][each.attention[self.findings.index(finding)].argmax()]
+            for (sample_id, finding), each in zip(pairs, weights, strict=True)
+            if each is not None
+        ]
+        return np.array(peaks, np.int64)
 
     def _attention(self, sample_id: str) -> NDArray[np.float64]:
         return self.scorer.weigh(self.store, sample_id).attention
