@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from medclassify.calibration.beta import fit_beta
 from medclassify.calibration.calibrator import Calibrator, FindingMap, Method
 from medclassify.calibration.isotonic import Knots, fit_isotonic
-from medclassify.calibration.platt import fit_platt
+from medclassify.calibration.platt import fit_platt, soft_targets
 from medclassify.calibration.raw import Task, check_task
 from medclassify.calibration.temperature import at_limit, fit_sigmoid_temperature, fit_softmax_temperature
 from medclassify.errors import CalibrationError
@@ -159,9 +159,15 @@ def _fit_scaling(logit: NDArray[np.float64], positive: NDArray[np.bool_], method
             return _Fitted("platt", slope, intercept, f"Platt slope {slope:.3g}, intercept {intercept:.3g}, on {counts}")
         backwards = f"Platt's slope is {slope:.3g}: the logit ranks backwards; "
     temperature = fit_sigmoid_temperature(logit, positive)
+    parted = at_limit(temperature) and temperature < 1
+    if parted:
+        temperature = fit_sigmoid_temperature(logit, soft_targets(positive))
     if at_limit(temperature):
         return _uncalibrated(f"{backwards}{_no_temperature(temperature)} on {counts}")
     why = f", too few for Platt's two numbers (< {MIN_PLATT})" if method == "auto" and not backwards else ""
+    if parted:
+        most, least = (n_pos + 1) / (n_pos + 2), 1 / (positive.size - n_pos + 2)
+        why += f"; the logits part the labels without error, which counts as {most:.3g} and {least:.3g}, not as 1 and 0"
     note = f"{backwards}temperature {temperature:.3g} on {counts}{why}"
     return _Fitted("temperature", 1 / temperature, 0.0, note, bool(backwards))
 

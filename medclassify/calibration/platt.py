@@ -5,11 +5,16 @@ from numpy.typing import NDArray
 from scipy import special
 
 
+def soft_targets(positive: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Labels moved a little off 0 and 1, to (n₊ + 1)/(n₊ + 2) and 1/(n₋ + 2): what so many can vouch for (Platt 1999)."""
+    n_pos = int(np.count_nonzero(positive))
+    return np.where(positive, (n_pos + 1) / (n_pos + 2), 1 / (positive.size - n_pos + 2))
+
+
 def fit_platt(logit: NDArray[np.float64], positive: NDArray[np.bool_]) -> tuple[float, float]:
     """Fits slope and intercept of p = sigmoid(slope · logit + intercept) by maximum likelihood, without a penalty.
 
-    Labels are moved a little off 0 and 1 as Platt does, to (n₊ + 1)/(n₊ + 2) and 1/(n₋ + 2): the fit then exists also
-    where the logit separates the classes.
+    Labels are ``soft_targets``: the fit then exists also where the logit separates the classes.
 
     Args:
         logit: float64 (n,), of at least two values.
@@ -21,8 +26,7 @@ def fit_platt(logit: NDArray[np.float64], positive: NDArray[np.bool_]) -> tuple[
     Source:
         Platt, Advances in Large Margin Classifiers, 61 (1999); Lin, Lin & Weng, Machine Learning 68:267 (2007).
     """
-    n_pos = int(np.count_nonzero(positive))
-    target = np.where(positive, (n_pos + 1) / (n_pos + 2), 1 / (positive.size - n_pos + 2))
+    target = soft_targets(positive)
     # In units of its own spread, so that the two curvatures are alike whatever the network's scale.
     centre, spread = float(logit.mean()), float(logit.std())
     design = np.stack([(logit - centre) / spread, np.ones_like(logit)], axis=1)

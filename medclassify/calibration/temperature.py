@@ -10,18 +10,24 @@ LIMITS = (0.05, 20.0)
 """A temperature outside is not believed: the likelihood then has no optimum that means anything."""
 
 
-def fit_sigmoid_temperature(logit: NDArray[np.float64], positive: NDArray[np.bool_]) -> float:
+def fit_sigmoid_temperature(logit: NDArray[np.float64], target: NDArray) -> float:
     """The temperature T of sigmoid(logit / T) with the greatest likelihood.
 
     Args:
         logit: float64 (n,).
-        positive: bool (n,).
+        target: bool or float64 (n,) in [0, 1]: ``platt.soft_targets`` have an optimum also where the logit parts the classes.
 
     Returns:
-        T, within ``LIMITS``. At the upper limit the logit tells nothing, or ranks backwards.
+        T, within ``LIMITS``. At the upper limit the logit tells nothing, or ranks backwards; at the lower one it parts the
+        classes without error.
     """
-    signed = np.where(positive, logit, -logit)
-    return _best(lambda inverse: float(np.logaddexp(0, -inverse * signed).sum()))
+    share = np.asarray(target, np.float64)
+
+    def loss(inverse: float) -> float:
+        z = inverse * logit
+        return float((share * np.logaddexp(0, -z) + (1 - share) * np.logaddexp(0, z)).sum())
+
+    return _best(loss)
 
 
 def fit_softmax_temperature(logits: NDArray[np.float64], label: NDArray[np.intp]) -> float:
