@@ -111,7 +111,7 @@ def _parse(values: dict[str, Any], path: Path | str, overrides: Sequence[str]) -
         config = Config(**vars(parser.instantiate(namespace)))
     except Exception as error:  # jsonargparse raises several types; all of them speak of the user's values
         raise ConfigError(_in_words(_one_line(error), path, overrides)) from error
-    validate(config, str(path))
+    validate(config, f"{path} with the command line" if overrides and values else str(path))
     return config
 
 

@@ -80,7 +80,7 @@ def validate(config: Config, where: str) -> None:
         (0 < optimizer.layer_decay <= 1, f"optimizer.layer_decay must be in (0, 1], received {optimizer.layer_decay}"),
         (
             not (config.model.weights == "none" and optimizer.batch_norm == "frozen"),
-            "optimizer.batch_norm frozen contradicts model.weights none: random weights have no statistics to keep",
+            "optimizer.batch_norm frozen contradicts model.weights none: random weights have no statistics to keep; use auto",
         ),
         (0 <= optimizer.ema_decay < 1, f"optimizer.ema_decay must be in [0, 1), received {optimizer.ema_decay}"),
         (0 <= optimizer.augment <= 1, f"optimizer.augment must be in [0, 1], received {optimizer.augment}"),

@@ -72,7 +72,10 @@ def _rows(part: Sequence[ScoredRegion], finding: str, attribute: str, subgroup: 
         row = {"finding": finding, "attribute": attribute, "subgroup": subgroup, "metric": metric}
         row |= {"n": len(part), "n_patients": n_patients, "note": note, "ci_method": ""}
         if n_patients < MIN_CELL:
-            row |= {"status": Status.NOT_ESTIMABLE.value, "note": "; ".join(filter(None, [f"{n_patients} patients", note]))}
+            row |= {
+                "status": Status.NOT_ESTIMABLE.value,
+                "note": "; ".join(filter(None, [f"fewer than {MIN_CELL} patients", note])),
+            }
         else:
             row |= {"status": (Status.OK if n_patients >= STABLE_CELL else Status.UNSTABLE).value}
             row |= _numbers(part, metric, seed)

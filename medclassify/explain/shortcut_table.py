@@ -47,7 +47,7 @@ def shortcut_table(watched: Sequence[WatchedMap], seed: int = 0) -> pd.DataFrame
             n_patients = len({each.patient_id for each in own})
             row: dict = {"finding": finding, "zone": zone, "n": len(own), "n_patients": n_patients, "alarm": False, "note": ""}
             if n_patients < MIN_CELL:
-                rows.append(row | {"note": f"{n_patients} patients have such a zone: not judged"})
+                rows.append(row | {"note": f"maps of {n_patients} patients with such a zone, of {MIN_CELL} needed: not judged"})
                 continue
             share, area = np.array([each.zones[zone] for each in own]).T[:, :, None]
             (lift,), _ = ratios(share, area, [each.patient_id for each in own], seed)

@@ -81,8 +81,10 @@ def _sanity(evidence: Evidence) -> tuple[bool, str]:
     if evidence.sanity is None:
         return False, "the sanity check of the saliency maps has not been run"
     passed = bool(evidence.sanity.get("passed"))
-    rule = evidence.sanity.get("rule") or evidence.sanity.get("method") or "sanity check"
-    return passed, f"{'passed' if passed else 'failed'}: {rule}"
+    method = evidence.sanity.get("method") or "sanity check"
+    if passed:
+        return True, f"{method}: every check passed"
+    return False, f"{method}: {'; '.join(evidence.sanity.get('reasons') or ['the check failed'])}"
 
 
 def _verified(evidence: Evidence) -> tuple[bool, str]:

@@ -159,7 +159,8 @@ def _estimate(evidence: Evidence, finding: str, metric: str) -> dict[str, Any] |
 def _unusable(found: Mapping[str, Any] | None) -> str:
     """Why an estimate cannot carry a rule, or "": the small-cell rule keeps unstable numbers out of claims."""
     if found is None:
-        return "INSUFFICIENT: the audit holds no such estimate"
+        need = "a rate needs a column threshold or decision in the audited table"
+        return f"INSUFFICIENT: the audit holds no such estimate; {need}"
     counts = f" (n₊={found['n_pos']}, n₋={found['n_neg']})" if "n_pos" in found else ""
     if found["value"] is None or found["ci_low"] is None:
         return f"INSUFFICIENT: not estimable{counts}"

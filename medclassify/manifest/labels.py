@@ -30,6 +30,7 @@ class PublishedBoxes:
     rows: pd.DataFrame
     size: tuple[int, int] | None = None
     notes: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,6 +47,7 @@ class LabelTable:
         findings: The finding columns, in order.
         attributes: Further columns, beyond those every manifest has.
         notes: What was decided on the way (which columns are what, where splits came from), one line each.
+        doubts: Those of the notes that a mistake in the file would explain; they are warned of.
         fixed_findings: The layout itself says which columns are findings, so one that is not chosen is left out;
             otherwise it becomes an attribute.
         boxes: The boxes published with the labels, or None.
@@ -59,6 +61,7 @@ class LabelTable:
     findings: tuple[str, ...]
     attributes: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
     fixed_findings: bool = False
     boxes: PublishedBoxes | None = None
     lines_of: Path | None = None

@@ -150,7 +150,13 @@ def require_no_leakage(report: LeakageReport, allow_reason: str | None = None) -
 def _with_near_duplicates(report: LeakageReport, alike: Sequence[NearDuplicate] | None, frame: pd.DataFrame) -> LeakageReport:
     """Adds pictures that are alike; where their pixels are equal, that has been found already."""
     if alike is None:
-        return replace(report, unchecked=(*report.unchecked, "near_duplicate: pictures were not compared."))
+        return replace(
+            report,
+            unchecked=(
+                *report.unchecked,
+                "near_duplicate: pictures were not compared: samples are series, or nothing is prepared.",
+            ),
+        )
     facts = frame.set_index("sample_id")
     within, across = 0, dict[tuple[str, str], list[dict[str, str]]]()
     for first, second, similarity in alike:

@@ -90,11 +90,17 @@ def explain(
     cases = [Case.of_row(row, paths) for row in predictions.to_dict("records") if finding in (None, row["finding"])]
     explainer = Explainer(scorer, store, chosen)
     write_explanations(out, explainer, cases, limits, sanity, manifest.slices, dicom=dicom)
-    write_localisation(out, localise(explainer, _not_learnt_from(run, manifest), _boxes(sources), limits))
+    unseen = _not_learnt_from(run, manifest)
+    if len(unseen) < len(manifest):
+        say(f"  {len(manifest) - len(unseen)} of {len(manifest)} are of the run's train split: not scored against known places")
+    only = None if finding is None else (finding,)
+    write_localisation(out, localise(explainer, unseen, _boxes(sources), limits, findings=only))
     # Apart from the maps, which are passed on: a path may name a patient.
     write_table(manifest.frame[["sample_id", "path"]], out / "files.csv")
     for sample, path in zip(manifest.frame["sample_id"].head(_SHOWN), manifest.frame["path"].head(_SHOWN), strict=True):
         say(f"  {shown_name(path, is_of_series(manifest))}: {sample}_*.png")
+    if len(manifest) > _SHOWN:
+        say(f"  … and {len(manifest) - _SHOWN} more, in {out / 'files.csv'}")
     return Explained(len(cases), chosen.name, bool(sanity["passed"]))
 
 

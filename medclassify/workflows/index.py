@@ -22,7 +22,7 @@ from medclassify.manifest import (
     write_exclusions,
     write_manifest,
 )
-from medclassify.manifest.matching import NO_LABEL
+from medclassify.manifest.matching import NO_IMAGE, NO_LABEL
 from medclassify.phantom import kind_of, render_dataset
 from medclassify.records import Exclusion
 from medclassify.workflows.cache import cache_folder
@@ -86,8 +86,11 @@ def index_data(data: DataConfig) -> Indexed:
 def index_files(data: DataConfig, sources: Sequence[Path], *, synthetic: bool = False) -> Indexed:
     """Reads every header below the sources and joins the labels."""
     labels = read_labels(locate_labels(data.labels, sources), data.format, findings=data.findings)
-    for note in labels.notes:
-        say(f"  {note}")  # before anything is joined: a wrong guess of the format must not stay unseen
+    for note in labels.notes:  # before anything is joined: a wrong guess of the format must not stay unseen
+        if note in labels.doubts:
+            warn(note)
+        else:
+            say(f"  {note}")
     hasher = PatientHasher()
     headers, unreadable = read_headers(sources, hasher)
     manifest, exclusions = build_manifest(
@@ -101,13 +104,21 @@ def index_files(data: DataConfig, sources: Sequence[Path], *, synthetic: bool = 
     manifest = replace(manifest, notes=(*manifest.notes, *box_notes))
     for note in manifest.notes[len(labels.notes) :]:
         say(f"  {note}")
-    exclusions = [*unreadable, *exclusions, *apart]
+    exclusions = [*unreadable, *_not_told_twice(exclusions, unreadable), *apart]
     say(
         f"manifest: {len(manifest)} samples of {manifest.frame['patient_id'].nunique()} patients, "
         f"{len(manifest.findings)} finding{'' if len(manifest.findings) == 1 else 's'}"
     )
     report_exclusions(exclusions)
     return Indexed(manifest, exclusions, synthetic, boxes)
+
+
+def _not_told_twice(exclusions: Sequence[Exclusion], unreadable: Sequence[Exclusion]) -> list[Exclusion]:
+    """Without label rows that find no image because theirs is there and cannot be read."""
+    broken = {Path(each.path).stem for each in unreadable}
+    for parts in (Path(each.path).parts for each in unreadable):
+        broken |= {"/".join(parts[place:]) for place in range(len(parts))}
+    return [each for each in exclusions if not (each.reason == NO_IMAGE and each.path in broken)]
 
 
 def report_exclusions(exclusions: Sequence[Exclusion]) -> None:

@@ -23,6 +23,7 @@ def localise(
     limits: Mapping[str, float],
     attributes: Sequence[str] = (),
     seed: int = 0,
+    findings: Sequence[str] | None = None,
 ) -> pd.DataFrame | None:
     """Scores every sample of a manifest that has boxes or phantom masks.
 
@@ -36,22 +37,24 @@ def localise(
         limits: The reference limit, by finding.
         attributes: Columns of the manifest to report by.
         seed: Of resamples, and of the other images' maps.
+        findings: Some of the model's, or None for all.
 
     Returns:
         As ``explain.localisation_table``; None where no region was scored.
     """
     series = is_of_series(manifest)
     images = of_slices(manifest) if series else manifest
-    regions = Regions(images, boxes, explainer.findings)
+    chosen = explainer.findings if findings is None else tuple(findings)
+    regions = Regions(images, boxes, chosen)
     if not regions.keys:
         return None
-    on = ", each on the slice that attention peaks on, where that shows the finding" if series else ""
-    say(f"  scoring maps against {regions.source} findings{on}")
+    on = ", of a series on the slice that attention peaks on, where that slice has one" if series else ""
+    say(f"  scoring maps against {regions.source}{on}")
     sample_of = dict(zip(own_slices(manifest)["slice_id"], own_slices(manifest)["stack"], strict=True)) if series else {}
     samples = manifest.frame.set_index("sample_id")
     scored: list[ScoredRegion] = []
     with progress("localising") as move:
-        for number, finding in enumerate(explainer.findings):
+        for number, finding in enumerate(chosen):
             ids = dict.fromkeys(sample_of.get(image, image) for image, name in regions.keys if name == finding)
             seen = [one for one in explainer.seen([(each, finding) for each in ids]) if (one.image_id, finding) in regions]
             draw = np.random.default_rng(seed)
@@ -60,7 +63,7 @@ def localise(
                 subgroups = {name: "missing" if pd.isna(facts[name]) else str(facts[name]) for name in attributes}
                 others = [seen[other].square for other in draw.permutation(len(seen)) if seen[other] is not one][:_OTHERS]
                 scored.append(_score(explainer, regions, one, str(facts["patient_id"]), subgroups, others, limits[finding]))
-            move(number + 1, len(explainer.findings))
+            move(number + 1, len(chosen))
     return localisation_table(scored, seed) if scored else None
 
 
@@ -104,5 +107,6 @@ def localisation_lines(table: pd.DataFrame) -> list[str]:
                 interval = f"{row['ci_low']:.2f}-{row['ci_high']:.2f}"
                 baselines = f"chance {row['chance']:.2f}, maps of other images {row['other_image']:.2f}"
                 told.append(f"{row['metric']} {row['estimate']:.2f} ({interval}; {baselines})")
-        lines.append(f"  {finding}, {rows['n'].iloc[0]} images: {'; '.join(told)}")
+        count = rows["n"].iloc[0]
+        lines.append(f"  {finding}, {count} map{'s' if count != 1 else ''}: {'; '.join(told)}")
     return lines

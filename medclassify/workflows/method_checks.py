@@ -32,8 +32,12 @@ _COSTLY_REFERENCE, _COSTLY_SANITY = 16, 3
 def reference_limits(explainer: Explainer, sample_ids: Sequence[str]) -> dict[str, float]:
     """The saliency at which an overlay is fully coloured, by finding, from up to 256 samples of the calibrate split."""
     count = _COSTLY_REFERENCE if explainer.method.costly else _REFERENCE_IMAGES
-    limits = saliency_limit(explainer.maps(list(sample_ids)[:count]))
-    return dict(zip(explainer.findings, map(float, limits), strict=True))
+    limits = dict(zip(explainer.findings, map(float, saliency_limit(explainer.maps(list(sample_ids)[:count]))), strict=True))
+    if silent := [finding for finding, limit in limits.items() if not limit]:
+        warn(
+            f"saliency maps: nothing in the calibrate split speaks for {', '.join(silent)}; their overlays stay without colour"
+        )
+    return limits
 
 
 def check_sanity(explainer: Explainer, manifest: Manifest, seed: int = 0) -> dict[str, Any]:

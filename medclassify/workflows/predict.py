@@ -105,6 +105,8 @@ def _predict(
     shifts = prevalence_shifts(scorer.calibrator, scorer.bundle.prevalence if prevalence is None else prevalence)
     for shift in shifts:
         warn(shift.note)
+    for warning in scorer.calibrator.warnings:
+        warn(warning)
     if scorer.bundle.synthetic:
         warn("this model learnt from SYNTHETIC images: its probabilities mean nothing for patients")
     read = partial(read_on, cluster, folder) if cluster else read_here

@@ -46,8 +46,8 @@ class Regions:
     @property
     def source(self) -> str:
         """What they are, in words."""
-        kinds = [f"{len(found)} {name}" for name, found in (("boxed", self._boxes), ("masked", self._masks)) if found]
-        return " and ".join(kinds)
+        kinds = (("boxed findings", self._boxes), ("masks of the phantom", self._masks))
+        return " and ".join(f"{len(found)} {name}" for name, found in kinds if found)
 
     def read(self, key: Key, rows: int, columns: int) -> NDArray[np.bool_]:
         """One region, bool (rows, columns) of the original image.

@@ -82,7 +82,7 @@ def test_a_table_that_cannot_be_audited(name: str, kind: str, cli, tmp_path: Pat
 @pytest.mark.parametrize(
     ("file", "content", "parts"),
     [
-        ("none.csv", None, ("no such predictions file", "Name a .csv")),
+        ("none.csv", None, ("no such predictions table", "Name a .csv")),
         ("theirs.csv", b"", ("the table holds no rows", "Give a table")),
         ("theirs.parquet", b"PAR1 and no more", ("cannot be read as parquet", "Export the table again")),
         ("theirs.xlsx", b"PK", ("predictions are read from .csv, .tsv or .parquet, received .xlsx", "Export")),

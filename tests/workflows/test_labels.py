@@ -1,6 +1,7 @@
 """A published layout from its files to a run: readers who differ, uncertain labels, and boxes."""
 
 import re
+import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -8,6 +9,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+
+from medclassify.config import DataConfig
+from medclassify.workflows.index import index_data
 
 Cli = Callable[..., subprocess.CompletedProcess[str]]
 FINDINGS = {"effusion": "Pleural effusion", "nodule": "Nodule/Mass"}
@@ -90,3 +94,21 @@ def test_index_keeps_boxes_beside_the_manifest_until_there_are_none(
     done = cli(*words, "--labels", phantom / "labels.csv", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert not (tmp_path / "m.boxes.parquet").exists()
+
+
+def test_a_damaged_file_is_told_once_and_a_typing_error_is_a_warning(
+    phantom: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its row in the table does find an image, which cannot be read; and one letter among labels hides a whole finding."""
+    names = [path.name for path in sorted((phantom / "images").iterdir())[:20]]
+    for name in names:
+        shutil.copy(phantom / "images" / name, tmp_path / name)
+    (tmp_path / names[3]).write_bytes((tmp_path / names[3]).read_bytes()[:300])
+    rows = pd.DataFrame({"path": [*names, "gone.dcm"], "effusion": 1, "nodule": ["0"] * 20 + ["x"]})
+    rows.to_csv(tmp_path / "labels.csv", index=False)
+    indexed = index_data(DataConfig(source=str(tmp_path), labels=str(tmp_path / "labels.csv")))
+    told = [(Path(each.path).name, each.reason) for each in indexed.exclusions if each.path != str(tmp_path / "labels.csv")]
+    assert told == [(names[3], "unreadable: damaged or cut short"), ("gone.dcm", "no image")]
+    shown = capsys.readouterr()
+    assert "WARNING: labels.csv: column nodule is taken as an attribute because of 1 value that is no label" in shown.err
+    assert "column nodule" not in shown.out.replace("attributes: nodule", "")

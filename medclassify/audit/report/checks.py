@@ -60,21 +60,24 @@ def _calibrated(result: AuditResult, facts: ReportFacts) -> Answer:
         intercept = result.estimate(finding, "calibration_intercept")
         if intercept is None or intercept.estimate.value is None:
             unknown.append(finding)
-        elif any(
-            _excludes(result, finding, metric, value)
-            for metric, value in (("calibration_intercept", 0), ("calibration_slope", 1))
-        ) or ((ece := result.estimate(finding, "ece")) is not None and beside_band(ece.estimate) == "above"):
-            off.append(finding)
+        elif wrong := _wrong(result, finding):
+            off.append(f"{finding} by its {' and '.join(wrong)}")
     rest = f" Not estimable, for too few samples: {phrases.listed(unknown, 4)}." if unknown else ""
     if off:
-        return Chip(
-            "✕ miscalibrated", "fail"
-        ), f"{phrases.listed(off, 4)}: the observed share differs from the predicted one.{rest}"
+        return Chip("✕ miscalibrated", "fail"), f"Predicted and observed shares differ: {phrases.listed(off, 4)}.{rest}"
     if len(unknown) == len(result.table.findings):
         return Chip("○ cannot tell", "insufficient"), rest.strip()
     return Chip(
         "○ no fault seen", "insufficient"
     ), f"In no finding is a miscalibration shown, which a small sample may hide.{rest}"
+
+
+def _wrong(result: AuditResult, finding: str) -> list[str]:
+    """The figures of a finding's calibration that leave out what they should be."""
+    targets = (("intercept", "calibration_intercept", 0), ("slope", "calibration_slope", 1))
+    wrong = [name for name, metric, value in targets if _excludes(result, finding, metric, value)]
+    ece = result.estimate(finding, "ece")
+    return [*wrong, "ECE"] if ece is not None and beside_band(ece.estimate) == "above" else wrong
 
 
 def _excludes(result: AuditResult, finding: str, metric: str, value: float) -> bool:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -64,7 +65,8 @@ def read(path: Path) -> LabelTable:
         *(f"{path.name}: {doubt}" for doubt in doubts),
     ]
     kept = [*core, *attributes]
-    return LabelTable(path, NAME, keys, rows[kept].assign(**labels), tuple(findings), tuple(attributes), tuple(notes))
+    table = LabelTable(path, NAME, keys, rows[kept].assign(**labels), tuple(findings), tuple(attributes), tuple(notes))
+    return replace(table, doubts=tuple(f"{path.name}: {doubt}" for doubt in doubts))
 
 
 def _canonical(columns: Iterable[str]) -> dict[str, str]:
@@ -113,8 +115,10 @@ def _sort_out(rows: pd.DataFrame, columns: Sequence[str]) -> tuple[list[str], li
             attributes.append(name)
             if labels.mean() > 0.9 and name.lower() not in PATIENT_FACTS:
                 first = values[~labels]
+                why = "1 value that is no label" if len(first) == 1 else f"{len(first)} values that are no labels"
                 doubts.append(
-                    f"column {name} is taken as an attribute because of {len(first)} values that are no labels "
-                    f"(first: row {first.index[0]}, {first.iloc[0]!r}); correct them if it is a finding."
+                    f"column {name} is taken as an attribute because of {why} "
+                    f"(first: row {first.index[0]}, {first.iloc[0]!r}); correct {'it' if len(first) == 1 else 'them'} "
+                    "if it is a finding."
                 )
     return findings, attributes, left_out, doubts

@@ -208,7 +208,8 @@ def test_bad_tables_are_refused_in_one_line(wide: pd.DataFrame, spoil, attribute
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("none.csv", None, "no such predictions file"),
+        ("none.csv", None, "no such predictions table"),
+        ("semi.csv", b"sample_id;finding;target;prob\na;x;1;0,5\n", "separated by semicolons. Export it with commas"),
         ("scores.xlsx", b"PK", "read from .csv, .tsv or .parquet, received .xlsx"),
         ("empty.csv", b"", "the table holds no rows"),
         ("text.parquet", b"not parquet", "cannot be read as parquet"),

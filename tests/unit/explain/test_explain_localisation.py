@@ -76,7 +76,7 @@ def test_the_table_counts_patients_and_sets_chance_beside_each_number() -> None:
         few["n_patients"] == 3
         and few["status"] == "not_estimable"
         and np.isnan(few["estimate"])
-        and few["note"] == "3 patients"
+        and few["note"] == "fewer than 5 patients"
     )
 
 

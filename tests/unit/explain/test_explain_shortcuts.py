@@ -61,7 +61,10 @@ def test_saliency_at_letters_alarms_and_even_saliency_does_not() -> None:
 
 def test_too_few_images_with_letters_are_not_judged() -> None:
     table = shortcut_table([watched(number, 0.9, 0.02 if number < 3 else 0.0) for number in range(9)]).set_index("zone")
-    assert not table.loc["text", "alarm"] and table.loc["text", "note"] == "3 patients have such a zone: not judged"
+    assert (
+        not table.loc["text", "alarm"]
+        and table.loc["text", "note"] == "maps of 3 patients with such a zone, of 5 needed: not judged"
+    )
 
 
 def test_worst_cases_come_first() -> None:

@@ -142,10 +142,14 @@ def test_conduct_is_held_against_each_requirement(tmp_path: Path):
         leakage={"clean": True, "allowed": "pilot"},
     )  # fmt: skip
     run = make_run(tmp_path / "run", predictions(200), facts)
-    write_json(run / "explain" / "sanity.json", {"passed": False, "rule": "at most 0.5"})
+    write_json(
+        run / "explain" / "sanity.json",
+        {"passed": False, "method": "grad_cam", "reasons": ["they point anywhere", "it is blind"]},
+    )
     reasons = {each.rule: each.reason for each in check(run, ALL, tmp_path) if not each.passed}
     assert set(reasons) == {"leakage_clean", "no_fallback_weights", "not_synthetic", "explanations_sane", "verified"}
     assert "does not accept: 'pilot'" in reasons["leakage_clean"]
+    assert reasons["explanations_sane"] == "grad_cam: they point anywhere; it is blind"
     assert reasons["verified"] == "1 changed, first explain/sanity.json"
     (accepted,) = check(run, "require: [leakage_clean]\naccepted_leakage: [pilot]", tmp_path)
     assert accepted.passed and "'pilot'" in accepted.reason
