@@ -129,7 +129,9 @@ def test_predict_scores_a_series_as_the_fit_did_and_goes_on_without_a_damaged_sl
     fitted, again = scores(series_run / "predictions.parquet"), scores(tmp_path / "p.parquet")
     whole = read_manifest(series_run / "manifest.parquet").slices
     assert whole is not None and len(again) == whole["stack"].nunique()
-    assert f"scored {len(again)} series ({len(whole) - 1} slices) for any" in capsys.readouterr().out
+    shown = capsys.readouterr()
+    assert f"scored {len(again)} series ({len(whole) - 1} slices) for any" in shown.out
+    assert "WARNING: any: NOT CALIBRATED" in shown.err  # its column prob_cal holds raw probabilities
     touched = whole["stack"][whole["path"].str.endswith(f"{damaged.parent.name}/005.dcm")].iloc[0]
     known = fitted.drop(touched, errors="ignore")
     np.testing.assert_allclose(again.loc[known.index], known, atol=1e-5)

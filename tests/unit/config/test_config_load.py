@@ -162,11 +162,12 @@ def test_a_shipped_config_is_found_from_any_folder(tmp_path: Path, monkeypatch: 
         (["--data.window", "foo"], "command line: --data.window must be one of voi, percentile, full, received 'foo'."),
         (["--model.scale", "x"], "command line: --model.scale must be a whole number or null, received 'x'."),
         (["--data.attributes", "foo"], "command line: --data.attributes must be a list such as [a, b], received 'foo'."),
+        (["--data.image_size", "8"], "c.yaml with the command line: data.image_size must be 32–2048 pixels, received 8."),
         (["--trainer.max_epochs", "3"], "c.yaml: optimizer.lr must be a number, received 'abc'."),
     ],
 )
 def test_a_wrong_type_is_told_in_words_and_where_it_stands(tmp_path: Path, words: list[str], message: str) -> None:
-    text = "optimizer: {lr: abc}" if words[1:] == ["3"] else ""
+    text = "optimizer: {lr: abc}" if words[1:] == ["3"] else "optimizer: {lr: 0.1}"
     with pytest.raises(ConfigError) as caught:
         load_config(write(tmp_path, text), words)
     assert str(caught.value).endswith(message)

@@ -109,14 +109,9 @@ def test_a_column_that_is_nearly_all_labels_is_not_dropped_in_silence(write: Wri
     path = write("labels.csv", "path,edema,mass\n" + "".join(f"{n}.png,{n % 2},{n % 2}\n" for n in range(30)) + "x.png,1,l\n")
     labels = read_labels(path)
     assert labels.attributes == ("mass",)
-    assert (
-        labels.doubts
-        == (
-            "labels.csv: column mass is taken as an attribute because of 1 value that is no label "
-            "(first: row 32, 'l'); correct it if it is a finding.",
-        )
-        and labels.doubts[0] in labels.notes
-    )
+    said = "labels.csv: column mass is taken as an attribute because of 1 value that is no label (first: row 32, 'l'); "
+    assert labels.doubts == (said + "correct it if it is a finding.",)
+    assert labels.doubts[0] in labels.notes
 
 
 def test_an_unknown_finding_suggests_the_nearest(write: Write) -> None:

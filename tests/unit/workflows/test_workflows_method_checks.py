@@ -13,7 +13,7 @@ from medclassify.manifest import CORE_COLUMNS, Manifest
 from medclassify.models import ModelBundle, create_network
 from medclassify.records import Preprocessing, Split
 from medclassify.workflows.explainer import Explainer
-from medclassify.workflows.method_checks import check_sanity
+from medclassify.workflows.method_checks import check_sanity, reference_limits
 from medclassify.workflows.scoring import Scorer
 
 SIDE, TRAIN, CALIBRATE = 96, 96, 40
@@ -101,3 +101,15 @@ def test_without_labels_nothing_passes_for_checked(pictures) -> None:
     found = verdict(fitted(store, labels_of(manifest)), (store, blank))
     assert found["labels"] is None and found["insertion_deletion"] is None and not found["passed"]
     assert "not labelled" in found["findings"]["disc"]["reasons"][0]
+
+
+def test_a_finding_that_no_map_speaks_for_is_told_before_its_overlays_stay_grey(
+    pictures, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store, manifest = pictures
+    scorer = fitted(store, labels_of(manifest))
+    with torch.no_grad():
+        scorer.bundle.network.classifier.weight.zero_()
+    limits = reference_limits(Explainer(scorer, store, saliency_method("grad_cam")), manifest.frame["sample_id"].tolist())
+    assert limits == {"disc": 0.0}
+    assert "nothing in the calibrate split speaks for disc; their overlays stay without colour" in capsys.readouterr().err
