@@ -84,16 +84,17 @@ def choose_network(choices: Choices, data: DataFacts, images: ImageFacts, hardwa
 
 
 def choose_training(choices: Choices, data: DataFacts, cost: StepCost, hardware: Hardware) -> None:
-    """Batch, epochs, rates and the rest of training."""
+    """Batch, recipe, and where that has epochs their number, rates and the rest of training."""
     train = data.split_images["train"]
     pretrained = choices.made["model.weights"].value != "none"
     positives = [finding.splits["train"].positive for finding in data.findings]
     batch = choices.add(training_rules.choose_batch_size(train, cost, hardware))
+    if choices.add(training_rules.choose_recipe(train, max(positives), pretrained)) == "linear_probe":
+        return  # it has no epochs, and so nothing that would steer them
     accumulated = choices.add(training_rules.choose_accumulation(batch)) or 1
     updates = math.ceil(train / (batch * accumulated))
     epochs = choices.add(training_rules.choose_epochs(train, updates))
     choices.add(
-        training_rules.choose_recipe(train, max(positives), pretrained),
         *training_rules.choose_rates(batch * accumulated, pretrained),
         training_rules.choose_batch_norm(batch, pretrained),
         training_rules.choose_ema(epochs * updates),

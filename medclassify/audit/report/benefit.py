@@ -15,7 +15,7 @@ from medclassify.audit.words import number
 
 def context(result: AuditResult, facts: ReportFacts) -> dict[str, Any] | None:
     """Decision curves; nothing where scores are no probabilities, for a threshold then names no price."""
-    cells = _judged(result)
+    cells = judged(result)
     if not cells:
         return None
     return {"curves": [_panel(cell, result) for cell in cells], "benefit_table": benefit_table(cells, result)}
@@ -71,7 +71,8 @@ def _caption(curve: metrics.DecisionCurve, edge: float) -> str:
     return f"Worth more than calling everybody or nobody at {count} thresholds, from {ends}."
 
 
-def _judged(result: AuditResult) -> list[Cell]:
+def judged(result: AuditResult) -> list[Cell]:
+    """The findings that have decision curves: of which there are enough samples."""
     rows = [(each.whole, result.estimate(each.whole.finding, "auroc")) for each in result.cells]
     return [
         cell

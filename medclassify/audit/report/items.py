@@ -6,7 +6,7 @@ from typing import Any
 
 from medclassify.audit.facts import ReportFacts
 from medclassify.audit.keys import said
-from medclassify.audit.report import phrases
+from medclassify.audit.report import benefit, phrases
 from medclassify.audit.report.views import TableView, Td, shown
 from medclassify.audit.results import AuditResult
 from medclassify.audit.words import LABELS, number
@@ -122,7 +122,7 @@ def _performance(result: AuditResult, facts: ReportFacts) -> list[Item]:
     )
     decided = bool(result.table.frame["decision"].notna().any())
     given = "as given in the table" if decided else None
-    curves = "Decision curves in the section on net benefit" if result.table.is_probability else None
+    curves = "Decision curves in the section on net benefit" if benefit.judged(result) else None
     undefined = sum(row.estimate.value is None for row in result.estimates)
     groups = f"{', '.join(map(shown, result.table.attributes))}; {undefined:,} cells not estimable, each with its reason"
     source = "audit/estimates.csv"

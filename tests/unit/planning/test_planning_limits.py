@@ -95,3 +95,11 @@ def test_minutes_are_measured_seconds_times_images() -> None:
         replace(choice, value="linear_probe") if choice.key == "optimizer.recipe" else choice for choice in choices.finish()
     ]
     assert estimate_minutes(probe, data, IMAGES, COST).train == pytest.approx(700 * 0.02 / 60)
+
+
+def test_a_probe_has_no_epochs_and_so_nothing_that_steers_them() -> None:
+    data = facts(findings=(finding((400, 400)),))
+    choices = Choices({"model.weights": "file", "optimizer.recipe": "linear_probe"})
+    choices.add(Choice("model.weights", "imagenet", ""))
+    choose_training(choices, data, COST, CPU)
+    assert {choice.key for choice in choices.finish()} == {"model.weights", "data.batch_size", "optimizer.recipe"}
