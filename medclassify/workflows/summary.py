@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from medclassify.audit import AuditResult
+from medclassify.metrics import MIN_CELL, MIN_DENOMINATOR
 from medclassify.records import Estimate
 
 if TYPE_CHECKING:  # they import torch, which an audit of a table does not need
@@ -39,6 +40,10 @@ def auroc_table(audit: AuditResult) -> str:
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     lines = ["  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip() for row in table]
     lines += [f"{finding}: {', '.join(names)} not estimable ({note})" for (finding, note), names in reasons.items()]
+    if reasons:
+        lines.append(
+            f"needed: {MIN_CELL} with and {MIN_CELL} without for an AUROC, {MIN_DENOMINATOR} for a rate; of patients, where they repeat"
+        )
     if audit.macro_auroc is not None and len(rows) > 1:
         left_out = [finding for finding, estimates in rows.items() if estimates["auroc"].value is None]
         without = f" (without {', '.join(left_out)})" if left_out else ""
