@@ -42,7 +42,7 @@ def auroc_table(audit: AuditResult) -> str:
     lines += [f"{finding}: {', '.join(names)} not estimable ({note})" for (finding, note), names in reasons.items()]
     if reasons:
         lines.append(
-            f"needed: {MIN_CELL} with and {MIN_CELL} without for an AUROC, {MIN_DENOMINATOR} for a rate; of patients, where they repeat"
+            f"needed: {MIN_CELL} with and without it for an AUROC, {MIN_DENOMINATOR} for a rate; patients, where they repeat"
         )
     if audit.macro_auroc is not None and len(rows) > 1:
         left_out = [finding for finding, estimates in rows.items() if estimates["auroc"].value is None]

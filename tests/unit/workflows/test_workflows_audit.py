@@ -60,3 +60,4 @@ def test_the_console_table_stays_straight(theirs: Path) -> None:
         assert all(line[start - 1] == " " and line[start] != " " for start in starts), line
     assert "not estimable" in lines[2]
     assert "a finding with a long name: AUROC, sensitivity not estimable (n_pos=3 of 2 patients)" in lines
+    assert "needed: 5 with and without it for an AUROC, 10 for a rate; patients, where they repeat" in lines
