@@ -87,7 +87,7 @@ COMPARISONS = (
 def measure(quick: bool, folder: Path) -> None:
     """Runs every benchmark that has a peer, each in a process of its own.
 
-    Accuracy takes days, so of ``recipes`` the runs that are finished are compared.
+    Accuracy takes hours, so of ``recipes`` the runs that are finished are compared.
     """
     for name in dict.fromkeys(line.benchmark for line in COMPARISONS):
         flags = ["--results", str(folder), *(["--quick"] if quick or name == "recipes" else [])]
