@@ -196,10 +196,11 @@ def test_prepare_makes_the_store_that_fit_takes(
     fitted: tuple[Path, str], cli, small_config: Path, tmp_path: Path, state: dict[str, str]
 ) -> None:
     stores = Path(state["MEDCLASSIFY_CACHE"]) / "prepared"
-    before = {path.name: (path / "images.npy").stat().st_ino for path in stores.iterdir()}
+    # beside the stores other tests may have kept embeddings
+    before = {path.parent.name: path.stat().st_ino for path in stores.glob("*/images.npy")}
     done = cli("prepare", small_config, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert {path.name: (path / "images.npy").stat().st_ino for path in stores.iterdir()} == before
+    assert {path.parent.name: path.stat().st_ino for path in stores.glob("*/images.npy")} == before
     (line,) = (line for line in done.stdout.splitlines() if line.startswith("wrote "))
     assert Path(line.split()[1]).name in before and "149 images" in line
     assert done.stdout.splitlines()[-1] == f"next: medclassify fit {small_config}"
