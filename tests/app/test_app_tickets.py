@@ -1,4 +1,4 @@
-"""What a browser may fetch: by a ticket that nobody can guess, for as long as a session lasts."""
+"""What a browser may fetch: by a ticket that nobody can guess, for as long as a session lasts; and the page's own files."""
 
 from datetime import timedelta
 
@@ -43,3 +43,18 @@ def test_a_ticket_ends_after_a_time_without_use_and_is_forgotten(monkeypatch: py
     now[0] += 61
     last = tickets.issue(read)
     assert list(tickets._held) == [last]
+
+
+def test_files_of_the_page_come_from_memory_and_all_else_from_streamlit() -> None:
+    from starlette.responses import PlainTextResponse
+    from starlette.testclient import TestClient
+
+    from app.server import _ASSETS, _Assets
+
+    client = TestClient(_Assets(PlainTextResponse("passed on")))
+    path, file = next((path, file) for path, file in _ASSETS.items() if path.endswith(".js"))
+    found = client.get(path)
+    assert found.content == file.read_bytes() and "javascript" in found.headers["content-type"]
+    assert "immutable" in found.headers["cache-control"]
+    for other in ("/", "/static/js/none.js", f"{path}/../../../secrets", "/static/js/..%2f..%2findex.html"):
+        assert client.get(other).text == "passed on"
