@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from benchmarks.accuracy import kept
 from benchmarks.accuracy.arms import COLLECTIONS, DEFAULT, RECIPES, WEIGHTS, overrides, run_name
 from benchmarks.accuracy.running import complete, differences, require_library
 from benchmarks.harness import NotMeasurableError
@@ -20,7 +21,8 @@ NIH = COLLECTIONS[0]
 
 @pytest.fixture
 def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Folders of the right names; nothing is read from them, for all runs are there."""
+    """Folders of the right names; nothing is read from them, for all runs are there. What is kept beside the results is not."""
+    monkeypatch.setattr(kept, "KEPT", tmp_path / "kept")
     for name in ("nih", "cxr"):
         (tmp_path / "data" / name).mkdir(parents=True)
     (tmp_path / "data" / WEIGHTS).parent.mkdir()
