@@ -12,11 +12,12 @@ from app.header import blind
 from medclassify.records import Identity, ReadingState, Split
 from medclassify.review import MISSING, Called, Desk, QueueOrder, Queues, ReviewRun, WorklistFilter, next_sample
 
-_TABLE_AFTER_S = 0.15
 ROWS_SHOWN = 200
 """Rows of one page of the list; Next and Previous go through all."""
 _FITS = 14
 """Rows that stand on a small screen."""
+_TABLE_AFTER_S = 0.15
+"""How long a new page is left to draw the rest before its table comes."""
 _ANY = "any"
 _ALL = "all"
 _ORDERS = {
@@ -165,10 +166,10 @@ def _show_table(run: ReviewRun, rows: pd.DataFrame, who: Identity, page: int, be
     table["Overlay"] = shown["sample_id"].isin(list(run.explanations.samples)).map({True: "stored", False: ""})
     for name in (*run.attributes, "split"):
         table[name] = shown[name]
-    # A fresh key for every visit: the cell that was clicked last time must not open its sample again.
     if "visit" not in st.session_state:
         # What draws tables is a megabyte of script, and a browser that has it at once shows nothing else until it is read.
         time.sleep(_TABLE_AFTER_S)
+    # A fresh key for every visit: the cell that was clicked last time must not open its sample again.
     key = f"table/{st.session_state.setdefault('visit', 0)}/{page}"
 
     def clicked() -> None:

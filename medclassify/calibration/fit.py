@@ -159,16 +159,16 @@ def _fit_scaling(logit: NDArray[np.float64], positive: NDArray[np.bool_], method
             return _Fitted("platt", slope, intercept, f"Platt slope {slope:.3g}, intercept {intercept:.3g}, on {counts}")
         backwards = f"Platt's slope is {slope:.3g}: the logit ranks backwards; "
     temperature = fit_sigmoid_temperature(logit, positive)
-    parted = at_limit(temperature) and temperature < 1
-    if parted:
-        temperature = fit_sigmoid_temperature(logit, soft_targets(positive))
+    counted = ""
+    if at_limit(temperature) and temperature < 1:
+        soft = soft_targets(positive)
+        temperature = fit_sigmoid_temperature(logit, soft)
+        most, least = soft.max(), soft.min()
+        counted = f"; the logits part the labels without error, which counts as {most:.3g} and {least:.3g}, not as 1 and 0"
     if at_limit(temperature):
         return _uncalibrated(f"{backwards}{_no_temperature(temperature)} on {counts}")
     why = f", too few for Platt's two numbers (< {MIN_PLATT})" if method == "auto" and not backwards else ""
-    if parted:
-        most, least = (n_pos + 1) / (n_pos + 2), 1 / (positive.size - n_pos + 2)
-        why += f"; the logits part the labels without error, which counts as {most:.3g} and {least:.3g}, not as 1 and 0"
-    note = f"{backwards}temperature {temperature:.3g} on {counts}{why}"
+    note = f"{backwards}temperature {temperature:.3g} on {counts}{why}{counted}"
     return _Fitted("temperature", 1 / temperature, 0.0, note, bool(backwards))
 
 

@@ -130,18 +130,15 @@ def _choose(classes: _Classes, criterion: Criterion, target: float, cost_ratio: 
         return _at_specificity(classes, FALLBACK), f"specificity >= {FALLBACK:.2f}", why
     if not negatives.size:
         why = f"no negative in the split: the threshold holds a sensitivity of {FALLBACK:.2f}; its specificity is not known"
-        return _midway(classes, _at_sensitivity(classes, FALLBACK)), f"sensitivity >= {FALLBACK:.2f}", why
+        return _at_sensitivity(classes, FALLBACK), f"sensitivity >= {FALLBACK:.2f}", why
     if criterion == "youden":
-        threshold = _midway(classes, _at_youden(classes))
+        threshold = _at_youden(classes)
         return threshold, "greatest sensitivity + specificity", _doubts(classes, threshold, "")
     if criterion == "cost" and cost_ratio:
-        threshold = _midway(classes, _at_least_cost(classes, cost_ratio))
+        threshold = _at_least_cost(classes, cost_ratio)
         rule = f"least cost, a missed finding as {cost_ratio:g} false alarms"
         return threshold, rule, _doubts(classes, threshold, "")
-    if criterion == "sensitivity":
-        threshold = _midway(classes, _at_sensitivity(classes, target))
-    else:
-        threshold = _at_specificity(classes, target)
+    threshold = _at_sensitivity(classes, target) if criterion == "sensitivity" else _at_specificity(classes, target)
     doubts = _doubts(classes, threshold, criterion)
     if criterion == "specificity" and classes.specificity(threshold) < target:
         doubts = join_notes(doubts, f"a specificity of {target:.2f} cannot be held: too many negatives have a probability of 1")
@@ -153,9 +150,41 @@ def _at_sensitivity(classes: _Classes, target: float) -> float:
     highest = positives[-_share(target, positives.size)]
     below = negatives[negatives < highest]
     if not below.size:
-        return float(highest)
+        return _midway(classes, float(highest))
     # down to the next negative nothing is lost: a finding that is parted well would else be missed at a probability of .98
-    return float(positives[positives > below[-1]][0])
+    return _midway(classes, float(positives[positives > below[-1]][0]))
+
+
+def _at_specificity(classes: _Classes, target: float) -> float:
+    last = classes.negatives[_share(target, classes.negatives.size) - 1]
+    everyone = np.concatenate(classes)
+    above = everyone[everyone > last]
+    if not above.size:
+        return float(min(np.nextafter(last, 2.0), 1.0))
+    return _midway(classes, float(above.min()))
+
+
+def _at_youden(classes: _Classes) -> float:
+    positives, negatives = classes
+    candidates = np.unique(positives)
+    called = positives.size - np.searchsorted(positives, candidates, side="left")
+    spared = np.searchsorted(negatives, candidates, side="left")
+    # Counted in whole pairs: equal sums must compare equal.
+    gain = called * negatives.size + spared * positives.size
+    return _midway(classes, float(candidates[gain.argmax()]))
+
+
+def _at_least_cost(classes: _Classes, cost_ratio: float) -> float:
+    positives, negatives = classes
+    # Between two positives nothing is gained by calling more; nobody is called from just above the highest probability.
+    nobody = min(float(np.nextafter(max(positives[-1], negatives[-1]), 2.0)), 1.0)
+    candidates = np.unique(np.r_[positives, nobody])
+    missed = np.searchsorted(positives, candidates, side="left")
+    alarms = negatives.size - np.searchsorted(negatives, candidates, side="left")
+    # Counted in whole numbers: equal costs must compare equal.
+    ratio = Fraction(cost_ratio).limit_denominator(1000)
+    cost = missed.astype(np.int64) * ratio.numerator + alarms.astype(np.int64) * ratio.denominator
+    return _midway(classes, float(candidates[cost.argmin()]))
 
 
 def _midway(classes: _Classes, threshold: float) -> float:
@@ -169,39 +198,6 @@ def _midway(classes: _Classes, threshold: float) -> float:
         return threshold
     middle = float((below.max() + threshold) / 2)
     return middle if below.max() < middle else threshold
-
-
-def _at_specificity(classes: _Classes, target: float) -> float:
-    last = classes.negatives[_share(target, classes.negatives.size) - 1]
-    everyone = np.concatenate(classes)
-    above = everyone[everyone > last]
-    if not above.size:
-        return float(min(np.nextafter(last, 2.0), 1.0))
-    middle = (last + above.min()) / 2
-    return float(middle if middle > last else above.min())
-
-
-def _at_youden(classes: _Classes) -> float:
-    positives, negatives = classes
-    candidates = np.unique(positives)
-    called = positives.size - np.searchsorted(positives, candidates, side="left")
-    spared = np.searchsorted(negatives, candidates, side="left")
-    # Counted in whole pairs: equal sums must compare equal.
-    gain = called * negatives.size + spared * positives.size
-    return float(candidates[gain.argmax()])
-
-
-def _at_least_cost(classes: _Classes, cost_ratio: float) -> float:
-    positives, negatives = classes
-    # Between two positives nothing is gained by calling more; nobody is called from just above the highest probability.
-    nobody = min(float(np.nextafter(max(positives[-1], negatives[-1]), 2.0)), 1.0)
-    candidates = np.unique(np.r_[positives, nobody])
-    missed = np.searchsorted(positives, candidates, side="left")
-    alarms = negatives.size - np.searchsorted(negatives, candidates, side="left")
-    # Counted in whole numbers: equal costs must compare equal.
-    ratio = Fraction(cost_ratio).limit_denominator(1000)
-    cost = missed.astype(np.int64) * ratio.numerator + alarms.astype(np.int64) * ratio.denominator
-    return float(candidates[cost.argmin()])
 
 
 def _share(target: float, size: int) -> int:

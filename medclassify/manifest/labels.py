@@ -30,7 +30,6 @@ class PublishedBoxes:
     rows: pd.DataFrame
     size: tuple[int, int] | None = None
     notes: tuple[str, ...] = ()
-    doubts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -4,7 +4,7 @@ from medclassify.phantom.anatomy import Anatomy, draw_anatomy
 from medclassify.phantom.ct import CtExam, draw_ct_patient
 from medclassify.phantom.dataset import dataset_name, render_dataset
 from medclassify.phantom.detector import Exposure
-from medclassify.phantom.files import mask_path
+from medclassify.phantom.files import find_masks, mask_path
 from medclassify.phantom.findings import FINDINGS, Lesion
 from medclassify.phantom.kinds import kind_of
 from medclassify.phantom.population import Exam, draw_patient
@@ -26,6 +26,7 @@ __all__ = [
     "draw_anatomy",
     "draw_ct_patient",
     "draw_patient",
+    "find_masks",
     "kind_of",
     "mask_path",
     "render_dataset",

@@ -24,6 +24,16 @@ def mask_path(dataset: Path | str, sop_uid: str, finding: str) -> Path:
     return Path(dataset) / "masks" / f"{sop_uid}_{finding}.png"
 
 
+def find_masks(dataset: Path | str, findings: Sequence[str]) -> dict[tuple[str, str], Path]:
+    """The masks of a dataset that are there, by SOP Instance UID and finding: ``mask_path`` the other way round."""
+    found: dict[tuple[str, str], Path] = {}
+    for path in (Path(dataset) / "masks").glob("*.png"):
+        for finding in findings:
+            if path.stem.endswith(f"_{finding}"):
+                found[path.stem.removesuffix(f"_{finding}"), finding] = path
+    return found
+
+
 def write_exam(folder: Path, exam: Exam) -> None:
     """Renders one exam and writes its picture and masks."""
     radiograph = render_radiograph(exam.scene)

@@ -1,6 +1,6 @@
 """A model, its prepared images and a saliency method: maps of samples."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -96,13 +96,14 @@ class Explainer:
     def seen(self, pairs: Sequence[tuple[str, str]]) -> list[Seen]:
         """Of each pair of a sample and a finding the image that the finding is explained on, with its map."""
         chosen = [self.findings.index(finding) for finding in dict.fromkeys(finding for _, finding in pairs)]
-        weights = [self.scorer.weigh(self.store, sample_id) if self.store.stacks else None for sample_id, _ in pairs]
+        series = dict.fromkeys(sample_id for sample_id, _ in pairs) if self.store.stacks else ()
+        weights = {sample_id: self.scorer.weigh(self.store, sample_id) for sample_id in series}
         rows = self._rows_seen(pairs, weights)
         images, which = np.unique(rows, return_inverse=True)  # an image's maps are made together
         maps, ids = self._maps(images, chosen) if pairs else np.empty(0), self.store.index["sample_id"]
         found = []
-        for (sample_id, finding), row, image, of_slices in zip(pairs, rows.tolist(), which, weights, strict=True):
-            k = self.findings.index(finding)
+        for (sample_id, finding), row, image in zip(pairs, rows.tolist(), which, strict=True):
+            k, of_slices = self.findings.index(finding), weights.get(sample_id)
             square, image_id = maps[image, chosen.index(k)], str(ids.iloc[row])
             if of_slices is None:
                 found.append(Seen(sample_id, finding, image_id, row, square))
@@ -137,16 +138,13 @@ class Explainer:
         network = self.scorer.bundle.network
         return np.concatenate([self.method.maps(network, images, chosen).cpu().numpy() for images in self._inputs(rows)])
 
-    def _rows_seen(self, pairs: Sequence[tuple[str, str]], weights: Sequence[SliceWeights | None]) -> NDArray[np.int64]:
+    def _rows_seen(self, pairs: Sequence[tuple[str, str]], weights: Mapping[str, SliceWeights]) -> NDArray[np.int64]:
         """The row of each pair: of a series that of the slice which its finding's attention peaks on."""
         if not self.store.stacks:
             return self.store.rows([sample_id for sample_id, _ in pairs])
-        peaks = [
-            self.store.stacks[sample_id][each.attention[self.findings.index(finding)].argmax()]
-            for (sample_id, finding), each in zip(pairs, weights, strict=True)
-            if each is not None
-        ]
-        return np.array(peaks, np.int64)
+        peaks = [weights[sample_id].attention[self.findings.index(finding)].argmax() for sample_id, finding in pairs]
+        slices = [self.store.stacks[sample_id][peak] for (sample_id, _), peak in zip(pairs, peaks, strict=True)]
+        return np.array(slices, np.int64)
 
     def _attention(self, sample_id: str) -> NDArray[np.float64]:
         return self.scorer.weigh(self.store, sample_id).attention

@@ -50,7 +50,7 @@ def localise(
         return None
     on = ", of a series on the slice that attention peaks on, where that slice has one" if series else ""
     say(f"  scoring maps against {regions.source}{on}")
-    sample_of = dict(zip(own_slices(manifest)["slice_id"], own_slices(manifest)["stack"], strict=True)) if series else {}
+    sample_of = own_slices(manifest).set_index("slice_id")["stack"].to_dict() if series else {}
     samples = manifest.frame.set_index("sample_id")
     scored: list[ScoredRegion] = []
     with progress("localising") as move:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from medclassify.errors import ExplainError
 from medclassify.explain import region_of_boxes
 from medclassify.manifest import Manifest, named_by
+from medclassify.phantom import find_masks
 
 Key = tuple[str, str]
 
@@ -68,10 +69,7 @@ def _masks(manifest: Manifest, findings: Sequence[str]) -> dict[Key, Path]:
     """The phantom's masks: ``masks/`` beside ``images/``, which may have a folder for each examination."""
     folders = {Path(folder) for folder in {os.path.dirname(path) for path in manifest.frame["path"]}}
     roots = {place.parent for folder in folders for place in (folder, folder.parent) if place.name == "images"}
-    paths: dict[Key, Path] = {}
-    for path in (path for root in roots for path in (root / "masks").glob("*.png")):
-        for finding in findings:
-            if path.stem.endswith(f"_{finding}"):
-                paths[named_by(path.stem.removesuffix(f"_{finding}")), finding] = path
+    masks = (mask for root in roots for mask in find_masks(root, findings).items())
+    paths = {(named_by(sop_uid), finding): path for (sop_uid, finding), path in masks}
     keys = ((sample_id, finding) for sample_id in manifest.frame["sample_id"] for finding in findings)
     return {key: paths[key] for key in keys if key in paths}

@@ -191,6 +191,18 @@ def test_explain_writes_maps_in_the_images_own_geometry(fitted: Fitted, cli, tmp
     assert unknown.returncode == 1 and "the model predicts" in unknown.stderr
 
 
+def test_explain_says_what_it_does_not_score_and_does_not_list(fitted: Fitted, cli, tmp_path: Path, phantom: Path) -> None:
+    images = sorted((phantom / "images").iterdir())[:25]
+    done = cli("explain", fitted[0], *images, "--out", tmp_path / "maps", "--finding", "effusion", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    learnt = pd.read_parquet(fitted[0] / "manifest.parquet").query("split == 'train'")["sample_id"]
+    train = int(pd.read_csv(tmp_path / "maps" / "files.csv")["sample_id"].isin(learnt).sum())
+    assert 0 < train < 25
+    assert f"  {train} of 25 are of the run's train split: not scored against known places" in done.stdout
+    assert f"  … and 5 more, in {tmp_path / 'maps' / 'files.csv'}" in done.stdout
+    assert set(pd.read_csv(tmp_path / "maps" / "localisation.csv")["finding"]) == {"effusion"}  # the one that was asked for
+
+
 def test_index_then_evaluate_warns_of_patients_it_has_seen(fitted: Fitted, cli, tmp_path: Path, phantom: Path) -> None:
     done = cli("index", phantom / "images", "--labels", phantom / "labels.csv", "--out", "m.parquet", cwd=tmp_path)
     assert done.returncode == 0, done.stderr

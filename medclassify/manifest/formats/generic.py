@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -56,17 +55,18 @@ def read(path: Path) -> LabelTable:
     rows = read_columns(path, range(len(header)), header, delimiter=delimiter, whole=True)
     rows = rows.rename(columns={name: key for key, name in core.items()})
     findings, attributes, left_out, doubts = _sort_out(rows, [name for name in header if name not in core.values()])
+    doubts = tuple(f"{path.name}: {doubt}" for doubt in doubts)
     labels = {name: parse_labels(rows[name], path, name) for name in findings}
     notes = [
         f"{path.name}: read as generic, {len(rows)} rows; images are found by {', '.join(keys)}.",
         f"{path.name}: findings: {', '.join(findings) or 'none'}.",
         f"{path.name}: attributes: {', '.join(attributes) or 'none'}.",
         *(f"{path.name}: column {name} is left out: {reason}." for name, reason in left_out.items()),
-        *(f"{path.name}: {doubt}" for doubt in doubts),
+        *doubts,
     ]
     kept = [*core, *attributes]
-    table = LabelTable(path, NAME, keys, rows[kept].assign(**labels), tuple(findings), tuple(attributes), tuple(notes))
-    return replace(table, doubts=tuple(f"{path.name}: {doubt}" for doubt in doubts))
+    content = rows[kept].assign(**labels)
+    return LabelTable(path, NAME, keys, content, tuple(findings), tuple(attributes), tuple(notes), doubts)
 
 
 def _canonical(columns: Iterable[str]) -> dict[str, str]:

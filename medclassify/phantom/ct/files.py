@@ -13,6 +13,7 @@ from medclassify.display import png_bytes
 from medclassify.phantom.ct.exams import FINDINGS, CtExam, draw_ct_patient, uid
 from medclassify.phantom.ct.head import Head
 from medclassify.phantom.ct.render import render_scout, render_slice
+from medclassify.phantom.files import mask_path
 
 _TRUTH = "truth.jsonl"
 
@@ -27,7 +28,7 @@ def write_exam(folder: Path, exam: CtExam, config: PhantomConfig) -> None:
         write_slice(folder / path, rendered.pixels, _facts(exam, config, sop_uid, count, rendered))
         for finding, mask in rendered.masks.items():
             picture = png_bytes(mask.astype(np.uint8) * 255, level=1)
-            (folder / "masks" / f"{sop_uid}_{finding}.png").write_bytes(picture)
+            mask_path(folder, sop_uid, finding).write_bytes(picture)
         shown = {finding: int(finding in rendered.masks) for finding in exam.findings}
         rows.append({"path": path, "sop_uid": sop_uid, "height_mm": height, **shown})
     _write_scout(folder, exam, config)

@@ -226,6 +226,40 @@ def test_every_reporting_item_is_there_and_has_a_source(result) -> None:
     assert [said for _, said, _ in bare["Stated by a person"]] == ["NOT PROVIDED"] * 8
 
 
+@pytest.mark.parametrize(
+    ("metric", "value", "figure"),
+    [("calibration_intercept", -0.5, "intercept"), ("calibration_slope", 0.4, "slope")],
+)
+def test_what_is_miscalibrated_is_named_with_the_figure_that_says_so(result, metric: str, value: float, figure: str) -> None:
+    sound = {"calibration_intercept": 0.0, "calibration_slope": 1.0}
+    rows = [
+        replace(row, estimate=sure(value if (row.metric, row.finding) == (metric, "Effusion") else sound[row.metric]))
+        if row.metric in sound
+        else replace(row, estimate=Estimate(None, None, None, "", Status.NOT_ESTIMABLE, ""))
+        if row.metric == "ece"
+        else row
+        for row in result.estimates
+    ]
+    html = render_report(replace(result, estimates=rows), ReportFacts("t"))
+    assert f"Predicted and observed shares differ: Effusion by its {figure}." in html
+    assert "Predicted and observed shares differ" not in render_report(
+        replace(
+            result, estimates=[replace(row, estimate=sure(sound[row.metric])) if row.metric in sound else row for row in rows]
+        ),
+        ReportFacts("t"),
+    )
+
+
+def test_decision_curves_are_promised_where_there_are_some(result) -> None:
+    def said(of: AuditResult) -> str:
+        return next(
+            said for part in reporting_items(of, ReportFacts("t")).values() for name, said, _ in part if name == "Net benefit"
+        )
+
+    assert said(result) == "Decision curves in the section on net benefit"
+    assert said(replace(result, decision_curves={})) == "NOT KNOWN to this report"
+
+
 def test_the_style_prints_whole(result) -> None:
     html = render_report(result, ReportFacts("t"))
     style = html[html.index("<style>") : html.index("</style>")]

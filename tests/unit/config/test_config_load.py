@@ -55,6 +55,7 @@ def test_yaml_round_trip(tmp_path: Path) -> None:
         ("data: {task: multiclass, findings: [a]}", [], "two findings or more"),
         ("data: {task: multiclass}\ncalibration: {method: platt}", [], "contradicts"),
         ("data: {task: multiclass}\ncalibration: {method: isotonic}", [], "calibration.method isotonic is per finding"),
+        ("optimizer: {batch_norm: frozen}\nmodel: {weights: none}", [], "random weights have no statistics to keep; use auto"),
         ("calibration: {criterion: cost}", [], "calibration.criterion cost contradicts cost_ratio None: cost needs one"),
         ("calibration: {cost_ratio: 5}", [], "calibration.criterion sensitivity contradicts cost_ratio 5"),
         ("calibration: {criterion: cost, cost_ratio: 0}", [], "calibration.cost_ratio must be 0.001–1000, received 0"),

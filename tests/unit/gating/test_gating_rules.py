@@ -91,7 +91,7 @@ def test_a_good_run_passes(good: Path, tmp_path: Path, text: str):
     ("text", "reason"),
     [
         ("auroc: {every: 0.95}", "the lower limit is below 0.950"),
-        ("auroc: {findings: {nodule: 0.5}}", "INSUFFICIENT: the audit holds no such estimate"),
+        ("auroc: {findings: {nodule: 0.5}}", "INSUFFICIENT: the audit holds no such estimate; a rate needs a column threshold"),
         ("specificity: {every: 0.99}", "the lower limit is below 0.990"),
         ("gap: {auroc: 0.001}", "1 INSUFFICIENT; widest: effusion, sex"),
         ("calibration: {slope: [0.99, 1.01]}", "the interval does not lie in [0.99, 1.01]"),
